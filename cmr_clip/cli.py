@@ -1,0 +1,70 @@
+"""The command `cmr-clip`: Lightning's fit, validate, test and predict, and the commands of exploration."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from cmr_clip import __version__
+from cmr_clip.errors import ConfigurationError
+from preprocess.errors import PreprocessError
+
+__all__ = ["main"]
+
+_TRAINING = {
+    "fit": "train a model: pretraining or fine-tuning, as the configuration says",
+    "validate": "run the validation set through a checkpoint",
+    "test": "run the test set through a checkpoint; writes metrics and predictions",
+    "predict": "predict every study of a store, labelled or not",
+}
+_COMMANDS = ("embed", "umap", "demo")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of `cmr-clip`; the training commands are listed here and parsed by LightningCLI."""
+    parser = argparse.ArgumentParser(
+        prog="cmr-clip",
+        description="Pretrain, fine-tune and explore video encoders for cardiac MRI.",
+        epilog="fit, validate, test and predict are LightningCLI: cmr-clip fit --config FILE.yaml "
+        "[--model.… --data.… --trainer.…]; cmr-clip fit --help lists every field.",
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for name, text in _TRAINING.items():
+        commands.add_parser(name, help=text)
+    for name in _COMMANDS:
+        module = import_module(f"cmr_clip.commands.{name}")
+        command = commands.add_parser(
+            module.NAME,
+            help=module.HELP,
+            description=module.__doc__,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        module.configure(command)
+        command.set_defaults(run=module.run)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; bad input is one line on stderr: exit code 1, or 2 for wrong usage or configuration."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        if arguments and arguments[0] in _TRAINING:
+            from cmr_clip.training_cli import run_training
+
+            run_training(arguments)
+            return 0
+        args = build_parser().parse_args(arguments)
+        return int(args.run(args))
+    except PreprocessError as error:
+        print(f"cmr-clip: error: {error}", file=sys.stderr)
+        return 2 if isinstance(error, ConfigurationError) else 1
+    except KeyboardInterrupt:
+        print("cmr-clip: interrupted; the same command goes on (fit: with --ckpt_path last)", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The sub-commands of `cmr-clip` beside training, one module each."""

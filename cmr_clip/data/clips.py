@@ -1,0 +1,184 @@
+"""Reading cine clips from the study store: one chunk per clip, grey, uint8, in its native size."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import h5py
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from cmr_clip.errors import CmrClipError
+from preprocess.manifest import read_manifest
+from preprocess.store import open_study, read_clip
+
+__all__ = ["Clip", "ClipKey", "ClipReader", "ClipSpec", "RawClips", "clip_keys", "stack_clips", "subsample_frames"]
+
+_OPEN_FILES = 32
+
+
+@dataclass(frozen=True)
+class ClipSpec:
+    """How a cine becomes a clip for an encoder; stored with the weights.
+
+    Attributes:
+        n_frames: T, taken uniformly over the cine.
+        size: H = W in pixels.
+        crop: side of the central square, as a fraction of the shorter image side; the paper's 224 of 264.
+        field_of_view_mm: side of the central square in mm instead, which makes sizes comparable between scanners.
+        mean: subtracted from intensities in [0, 1].
+        std: divided by afterwards.
+    """
+
+    n_frames: int = 16
+    size: int = 224
+    crop: float = 224 / 264
+    field_of_view_mm: float | None = None
+    mean: float = 0.45
+    std: float = 0.225
+
+
+class ClipKey(NamedTuple):
+    """Where a clip lies in the store."""
+
+    patient: str
+    study: str
+    view: str
+    slice: int
+
+
+class Clip(NamedTuple):
+    """A clip as read.
+
+    Attributes:
+        frames: uint8 `[T, H, W]`.
+        spacing: (row, column) distance in mm.
+    """
+
+    frames: Tensor
+    spacing: tuple[float, float]
+
+
+class RawClips(NamedTuple):
+    """Clips of different sizes in one padded tensor.
+
+    Attributes:
+        frames: uint8 `[B, T, H, W]`, padded below and to the right.
+        extent: `[B, 2]`, true rows and columns.
+        spacing: `[B, 2]`, row and column distance in mm.
+    """
+
+    frames: Tensor
+    extent: Tensor
+    spacing: Tensor
+
+
+def clip_keys(store: Path, views: Sequence[str] | None = None) -> pd.DataFrame:
+    """The clip manifest of a store, restricted to some views.
+
+    Raises:
+        CmrClipError: an unknown view, or no clip is left.
+    """
+    manifest = read_manifest(store)
+    if views is not None:
+        unknown = sorted(set(views) - set(manifest["view"]))
+        if unknown:
+            raise CmrClipError(
+                f"no clip of view {', '.join(unknown)} in {store}", f"it has {set(manifest['view'])}"
+            )
+        manifest = manifest[manifest["view"].isin(views)]
+    if manifest.empty:
+        raise CmrClipError(f"the clip manifest of {store} is empty", "see ledger.csv in the store for the reasons")
+    return manifest
+
+
+def subsample_frames(total: int, n_frames: int) -> npt.NDArray[np.int64]:
+    """The paper's uniform temporal subsampling, `floor(i·(total−1)/(n_frames−1))`; few frames repeat."""
+    steps = np.arange(n_frames, dtype=np.int64)
+    return steps * (total - 1) // max(n_frames - 1, 1)
+
+
+class ClipReader:
+    """Reads clips; keeps a few files open per process and, if wanted, the clips it has read.
+
+    Args:
+        store: the study store.
+        n_frames: T.
+        cache_mb: keep up to this many MB of clips in memory (per process).
+    """
+
+    def __init__(self, store: Path, n_frames: int, cache_mb: int = 0) -> None:
+        self.store = store
+        self.n_frames = n_frames
+        self._room = cache_mb * 2**20
+        self._clips: dict[ClipKey, Clip] = {}
+        self._files: OrderedDict[tuple[str, str], h5py.File] = OrderedDict()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_files": OrderedDict(), "_clips": {}}
+
+    def read(self, key: ClipKey) -> Clip:
+        """Read one clip.
+
+        Raises:
+            PreprocessError: the study is not in the store or unreadable.
+            CmrClipError: it has no such view or slice.
+        """
+        if key in self._clips:
+            return self._clips[key]
+        clip = self._read(key)
+        size = clip.frames.numel()
+        if size <= self._room:
+            self._room -= size
+            self._clips[key] = clip
+        return clip
+
+    def _read(self, key: ClipKey) -> Clip:
+        file = self._file(key.patient, key.study)
+        try:
+            cine = read_clip(file, key.view, key.slice)
+            attrs = file[key.view].attrs
+        except (KeyError, IndexError, ValueError) as error:
+            raise CmrClipError(
+                f"study {key.study} has no slice {key.slice} of view {key.view}",
+                "the manifest is of another store",
+            ) from error
+        frames = _as_uint8(cine[subsample_frames(len(cine), self.n_frames)], attrs["intensity_window"])
+        row, column = (float(value) for value in attrs["pixel_spacing"])
+        return Clip(torch.from_numpy(frames), (row, column))
+
+    def _file(self, patient: str, study: str) -> h5py.File:
+        name = (patient, study)
+        if name not in self._files:
+            if len(self._files) >= _OPEN_FILES:
+                self._files.popitem(last=False)[1].close()
+            self._files[name] = open_study(self.store, patient, study)
+        self._files.move_to_end(name)
+        return self._files[name]
+
+
+def _as_uint8(frames: npt.NDArray[Any], window: npt.NDArray[np.float64]) -> npt.NDArray[np.uint8]:
+    if frames.dtype == np.uint8:
+        return np.ascontiguousarray(frames)
+    low, high = (float(value) for value in window)
+    scaled = (frames.astype(np.float32) - low) * (255 / max(high - low, 1e-6))
+    levels: npt.NDArray[np.uint8] = np.rint(scaled.clip(0, 255)).astype(np.uint8)
+    return levels
+
+
+def stack_clips(clips: Sequence[Clip]) -> RawClips:
+    """Pad clips of one length to a common size: `[B, T, H, W]`."""
+    rows = max(clip.frames.shape[1] for clip in clips)
+    columns = max(clip.frames.shape[2] for clip in clips)
+    frames = [F.pad(c.frames, (0, columns - c.frames.shape[2], 0, rows - c.frames.shape[1])) for c in clips]
+    extent = torch.tensor([c.frames.shape[1:] for c in clips], dtype=torch.float32)
+    spacing = torch.tensor([c.spacing for c in clips], dtype=torch.float32)
+    return RawClips(torch.stack(frames), extent, spacing)

@@ -1,0 +1,162 @@
+"""Studies as training samples: one clip and some sentences for pretraining, a bag of all clips otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from cmr_clip.data.batches import BagBatch, PairBatch, pad_tokens
+from cmr_clip.data.clips import Clip, ClipKey, ClipReader, stack_clips
+from cmr_clip.data.reports import ReportAssembler, Tokens
+from cmr_clip.data.samplers import Draw
+
+__all__ = ["Bag", "PairDataset", "PairSample", "StudyBagDataset", "collate_bags", "collate_pairs"]
+
+
+class PairSample(NamedTuple):
+    """A clip and the sentences drawn with it."""
+
+    clip: Clip
+    tokens: Tokens
+    report: int
+
+
+class PairDataset(Dataset[PairSample]):
+    """One clip (random view, then random slice) and random sentences per study; asked for with a `Draw`.
+
+    Args:
+        manifest: clip manifest of the studies to use.
+        reader: reads clips.
+        reports: draws sentences.
+    """
+
+    def __init__(self, manifest: pd.DataFrame, reader: ClipReader, reports: ReportAssembler) -> None:
+        self.reader = reader
+        self.reports = reports
+        self._views = _views_of_studies(manifest)
+        self.keys = list(self._views)
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def __getitem__(self, draw: Draw) -> PairSample:
+        rng = np.random.default_rng(draw.seed)
+        patient, study = self.keys[draw.study]
+        views = self._views[patient, study]
+        view = sorted(views)[rng.integers(len(views))]
+        index = views[view][rng.integers(len(views[view]))]
+        clip = self.reader.read(ClipKey(patient, study, view, index))
+        return PairSample(clip, self.reports.draw(study, rng), self.reports.report_id(study))
+
+
+def _views_of_studies(manifest: pd.DataFrame) -> dict[tuple[str, str], dict[str, list[int]]]:
+    studies: dict[tuple[str, str], dict[str, list[int]]] = {}
+    columns = (manifest[name] for name in ("patient", "study", "view", "slice"))
+    for patient, study, view, index in zip(*columns, strict=True):
+        studies.setdefault((patient, study), {}).setdefault(view, []).append(int(index))
+    return dict(sorted(studies.items()))
+
+
+def collate_pairs(samples: Sequence[PairSample]) -> PairBatch:
+    """Stack samples to a batch."""
+    tokens, mask = pad_tokens([sample.tokens.ids for sample in samples])
+    return {
+        "raw": stack_clips([sample.clip for sample in samples]),
+        "tokens": tokens,
+        "mask": mask,
+        "report": torch.tensor([sample.report for sample in samples]),
+    }
+
+
+class Bag(NamedTuple):
+    """A study with all its clips, or with the features of a frozen encoder in their place."""
+
+    patient: str
+    study: str
+    names: list[tuple[str, int]]
+    clips: list[Clip]
+    features: Tensor | None
+    labels: dict[str, float]
+    tokens: Tokens | None
+    report: int
+
+
+class StudyBagDataset(Dataset[Bag]):
+    """Every study once, with every clip, in a fixed order.
+
+    Args:
+        manifest: clip manifest of the studies to use.
+        reader: reads clips.
+        labels: numbers per study (index) and target (column); missing studies and values become NaN.
+        reports: gives whole reports, where retrieval needs them.
+    """
+
+    def __init__(
+        self,
+        manifest: pd.DataFrame,
+        reader: ClipReader,
+        labels: pd.DataFrame | None = None,
+        reports: ReportAssembler | None = None,
+    ) -> None:
+        self.reader = reader
+        self.reports = reports
+        self._views = _views_of_studies(manifest)
+        self.keys = list(self._views)
+        self._labels = labels
+        self.features: dict[str, Tensor] = {}
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def __getitem__(self, index: int) -> Bag:
+        patient, study = self.keys[index]
+        names = [
+            (view, number) for view, slices in sorted(self._views[patient, study].items()) for number in slices
+        ]
+        features = self.features.get(study)
+        wanted = names if features is None else []
+        return Bag(
+            patient=patient,
+            study=study,
+            names=names,
+            clips=[self.reader.read(ClipKey(patient, study, *name)) for name in wanted],
+            features=features,
+            labels=self.labels_of(study),
+            tokens=None if self.reports is None else self.reports.whole(study),
+            report=0 if self.reports is None else self.reports.report_id(study),
+        )
+
+    def labels_of(self, study: str) -> dict[str, float]:
+        """A study's labels by target, NaN where missing."""
+        if self._labels is None:
+            return {}
+        if study not in self._labels.index:
+            return dict.fromkeys(self._labels.columns, float("nan"))
+        return {str(name): float(value) for name, value in self._labels.loc[study].items()}
+
+
+def collate_bags(bags: Sequence[Bag]) -> BagBatch:
+    """Chain the clips of several studies."""
+    batch: BagBatch = {
+        "counts": torch.tensor([len(bag.names) for bag in bags]),
+        "patient": [bag.patient for bag in bags],
+        "study": [bag.study for bag in bags],
+        "clip_names": [bag.names for bag in bags],
+        "labels": {name: torch.tensor([bag.labels[name] for bag in bags]) for name in bags[0].labels},
+        "report": torch.tensor([bag.report for bag in bags]),
+    }
+    features = [bag.features for bag in bags if bag.features is not None]
+    if len(features) == len(bags):
+        batch["features"] = torch.cat(features)
+    else:
+        batch["raw"] = stack_clips([clip for bag in bags for clip in bag.clips])
+    reports = [bag.tokens.ids for bag in bags if bag.tokens is not None]
+    if reports:
+        batch["tokens"], batch["mask"] = pad_tokens(reports)
+    return batch

@@ -1,0 +1,1 @@
+"""The whole pipeline on a simulated cohort, one public command after the other."""

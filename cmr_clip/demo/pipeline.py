@@ -1,0 +1,68 @@
+"""The demo from end to end: run the steps, check the numbers, write summary and report."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from cmr_clip.demo.plan import DemoPlan, demo_steps
+from cmr_clip.demo.report import write_report
+from cmr_clip.demo.runner import run_steps
+from cmr_clip.demo.summary import accuracy_checks, summarise
+from cmr_clip.errors import CmrClipError
+from preprocess.console import console
+
+__all__ = ["run_demo"]
+
+_SMALLEST = 20
+
+
+def run_demo(plan: DemoPlan) -> int:
+    """Run everything.
+
+    Returns:
+        0, or 1 when a check of the full-scale demo failed.
+
+    Raises:
+        CmrClipError: too few patients, no configurations here, or a step failed.
+    """
+    if plan.patients < _SMALLEST:
+        raise CmrClipError(f"--patients is {plan.patients}", f"the splits need at least {_SMALLEST}")
+    if not plan.configs.is_dir():
+        raise CmrClipError(f"no folder {plan.configs} here", "run the demo in the root of the repository")
+    if plan.real is not None and not plan.real.exists():
+        raise CmrClipError(
+            "the folder given with --real does not exist", "give the path of a folder of DICOM files"
+        )
+    steps = demo_steps(plan)
+    seconds = run_steps(steps, plan.run)
+    summary = summarise(plan, steps, seconds)
+    path = plan.run / "summary.json"
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(json.dumps(summary, indent=2) + "\n")
+    temporary.replace(path)
+    report = write_report(summary, plan.run)
+    _tell(summary)
+    say = console().print
+    say(f"\nwrote {path}\nwrote {report}\nopen {report} in a browser, then {plan.run}/map/explorer.html")
+    failed = [name for name, passed in accuracy_checks(summary).items() if not passed]
+    if failed and plan.full_scale:
+        say(f"[bold]not reached: {'; '.join(failed)}[/bold]", markup=True)
+        return 1
+    return 0
+
+
+def _tell(summary: dict[str, Any]) -> None:
+    retrieval, lvef = summary["retrieval"], summary["lvef"]
+    say = console().print
+    minutes = sum(summary["seconds"].values()) / 60
+    say(f"\n{summary['n_studies']} studies, {summary['n_clips']} clips, {minutes:.1f} minutes in all")
+    say(
+        f"retrieval of {retrieval['n']:.0f} held-out studies: R@5 {retrieval['r_at_5']:.2f} "
+        f"(chance {retrieval['chance_at_5']:.2f}), R@1 {retrieval['r_at_1']:.2f} "
+        f"(chance {retrieval['chance_at_1']:.2f})"
+    )
+    say(
+        f"LVEF error on held-out patients: {lvef['mae_pretrained']:.1f} points pretrained, "
+        f"{lvef['mae_baseline']:.1f} without pretraining, {lvef['mae_mean_predictor']:.1f} predicting the mean"
+    )

@@ -1,0 +1,91 @@
+"""Runs steps one after the other; finished ones are skipped, an interrupted one goes on."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from cmr_clip.demo.plan import Step
+from cmr_clip.errors import CmrClipError
+from preprocess.console import console
+
+__all__ = ["run_steps"]
+
+_MODULES = {"cmr-preprocess": "preprocess", "cmr-clip": "cmr_clip"}
+
+
+def run_steps(steps: Sequence[Step], run: Path) -> dict[str, float]:
+    """Run every step that has not finished with the same command after the same run of the steps before it.
+
+    Returns:
+        Seconds of each step, as measured when it ran.
+
+    Raises:
+        CmrClipError: a step failed; its own message stands above.
+    """
+    seconds: dict[str, float] = {}
+    before: list[float] = []
+    for number, step in enumerate(steps, 1):
+        console().print(f"\n[bold]{number}/{len(steps)} {step.title}[/bold]", markup=True)
+        console().print(f"$ {shlex.join(step.command)}", markup=False)
+        wanted = {"command": list(step.command), "before": list(before)}
+        record = _read(run, step)
+        if record.get("finished") and _same(record, wanted):
+            console().print(f"already done, took {record['seconds']:.0f} s")
+        else:
+            record = _run(step, run, wanted, goes_on=_same(record, wanted))
+        seconds[step.name] = round(record["seconds"], 1)
+        before.append(record["finished"])
+    return seconds
+
+
+def _record_path(run: Path, step: Step) -> Path:
+    return run / ".steps" / f"{step.name}.json"
+
+
+def _read(run: Path, step: Step) -> dict[str, Any]:
+    try:
+        return dict(json.loads(_record_path(run, step).read_text()))
+    except (FileNotFoundError, json.JSONDecodeError):
+        return {}
+
+
+def _write(run: Path, step: Step, record: dict[str, Any]) -> None:
+    path = _record_path(run, step)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(json.dumps(record) + "\n")
+    temporary.replace(path)
+
+
+def _same(record: dict[str, Any], wanted: dict[str, Any]) -> bool:
+    return all(record.get(name) == value for name, value in wanted.items())
+
+
+def _run(step: Step, run: Path, wanted: dict[str, Any], *, goes_on: bool) -> dict[str, Any]:
+    """Run a step; `goes_on` if the same step was interrupted, in which case its time adds up."""
+    if step.resumes_in is not None and not goes_on:
+        shutil.rmtree(step.resumes_in, ignore_errors=True)
+    spent = float(_read(run, step).get("seconds", 0)) if goes_on else 0.0
+    start = time.monotonic()
+    _write(run, step, {**wanted, "seconds": spent})
+    program, *arguments = step.command
+    try:
+        code = subprocess.run([sys.executable, "-m", _MODULES[program], *arguments], check=False).returncode
+    finally:
+        spent += time.monotonic() - start
+        _write(run, step, {**wanted, "seconds": spent})
+    if code:
+        raise CmrClipError(
+            f"step {step.name} ended with exit code {code}", "mend what it says above and run again"
+        )
+    record = {**wanted, "seconds": spent, "finished": time.time()}
+    _write(run, step, record)
+    return record

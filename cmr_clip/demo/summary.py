@@ -1,0 +1,89 @@
+"""`summary.json`: every number of the demo under a name."""
+
+from __future__ import annotations
+
+import json
+import platform
+import shlex
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from cmr_clip.demo.plan import DemoPlan, Step
+from preprocess.manifest import read_manifest
+
+__all__ = ["accuracy_checks", "summarise"]
+
+_PACKAGES = ("cmr-clip", "torch", "pytorch-lightning", "transformers", "pydicom", "h5py", "umap-learn", "numpy")
+
+
+def summarise(plan: DemoPlan, steps: Sequence[Step], seconds: Mapping[str, float]) -> dict[str, Any]:
+    """Collect the numbers that the steps left behind."""
+    clips = read_manifest(plan.run / "store")
+    summary: dict[str, Any] = {
+        "notice": "simulated cohort; a demonstration, not for clinical use",
+        "n_studies": int(clips["study"].nunique()),
+        "n_patients": int(clips["patient"].nunique()),
+        "n_clips": len(clips),
+        "retrieval": _retrieval(plan.run),
+        "lvef": _lvef(plan.run),
+        "real": _real(plan),
+        "seconds": dict(seconds),
+        "commands": {step.name: shlex.join(step.command) for step in steps},
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}},
+    }
+    return {**summary, "checks": accuracy_checks(summary)}
+
+
+def accuracy_checks(summary: Mapping[str, Any]) -> dict[str, bool]:
+    """What the full-scale demo must reach on held-out patients."""
+    retrieval, lvef = summary["retrieval"], summary["lvef"]
+    return {
+        "R@5 is at least 3 times chance": retrieval["r_at_5"] >= 3 * retrieval["chance_at_5"],
+        "LVEF error is below the unpretrained baseline": lvef["mae_pretrained"] < lvef["mae_baseline"],
+        "LVEF error is below 0.8 of predicting the mean": lvef["mae_pretrained"]
+        < 0.8 * lvef["mae_mean_predictor"],
+    }
+
+
+def _metrics(folder: Path) -> dict[str, float]:
+    return dict(json.loads((folder / "test_metrics.json").read_text()))
+
+
+def _retrieval(run: Path) -> dict[str, float]:
+    prefix = "test/retrieval/"
+    metrics = _metrics(run / "pretrain")
+    return {name.removeprefix(prefix): value for name, value in metrics.items() if name.startswith(prefix)}
+
+
+def _lvef(run: Path) -> dict[str, Any]:
+    pretrained, baseline = _metrics(run / "lvef"), _metrics(run / "lvef_baseline")
+    return {
+        "mae_pretrained": pretrained["test/lvef_percent/mae"],
+        "mae_baseline": baseline["test/lvef_percent/mae"],
+        "mae_mean_predictor": pretrained["test/lvef_percent/mae_mean_predictor"],
+        "n": int(pd.read_csv(run / "lvef" / "predictions.csv")["truth"].notna().sum()),
+        "unit": "percentage points",
+    }
+
+
+def _real(plan: DemoPlan) -> list[dict[str, Any]]:
+    if plan.real is None:
+        return []
+    folder = plan.run / "real"
+    clips = read_manifest(folder / "store")
+    predictions = pd.read_csv(folder / "predictions.csv")
+    return [
+        {
+            "study": str(study),
+            "predicted_lvef_percent": round(float(score), 1),
+            "out_of_distribution": True,
+            "views": {
+                str(k): int(n) for k, n in clips.loc[clips["study"] == study, "view"].value_counts().items()
+            },
+        }
+        for study, score in zip(predictions["study"], predictions["score"], strict=True)
+    ]

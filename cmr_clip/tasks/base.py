@@ -1,0 +1,83 @@
+"""What both tasks share: optimiser, safe loading, and a checkpoint that describes its model."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any, cast
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.cli import LRSchedulerCallable, OptimizerCallable
+from pytorch_lightning.utilities.types import OptimizerLRScheduler
+
+from cmr_clip.data.clips import ClipSpec
+from cmr_clip.data.modules import StoreDataModule
+from cmr_clip.errors import CmrClipError
+from cmr_clip.models.checkpoints import require_match
+from cmr_clip.models.contrastive import VideoTower
+
+__all__ = ["VideoTask"]
+
+
+class VideoTask(pl.LightningModule):
+    """A task around a video tower.
+
+    Args:
+        model: holds every weight the task has of its encoders.
+        optimizer: made from the trainable parameters.
+        lr_scheduler: stepped once per epoch.
+    """
+
+    def __init__(
+        self,
+        model: VideoTower,
+        optimizer: OptimizerCallable,
+        lr_scheduler: LRSchedulerCallable | None,
+    ) -> None:
+        super().__init__()
+        self.model = model
+        self._make_optimizer = optimizer
+        self._make_scheduler = lr_scheduler
+        self._clip_spec: ClipSpec | None = None
+
+    def setup(self, stage: str) -> None:
+        """Check that the data module makes clips as the encoder takes them.
+
+        Raises:
+            CmrClipError: it does not.
+        """
+        data = cast(StoreDataModule, cast(Any, self.trainer).datamodule)
+        self._clip_spec = data.clip
+        made = (data.clip.n_frames, data.clip.size, data.clip.size)
+        wanted = self.model.video_encoder.clip_shape
+        if made != wanted:
+            raise CmrClipError(
+                f"data.init_args.clip makes clips of {made}, the encoder takes {wanted} (frames, rows, columns)",
+                f"set n_frames: {wanted[0]} and size: {wanted[1]}",
+            )
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """The optimiser over every parameter that trains, and its schedule."""
+        optimizer = self._make_optimizer(p for p in self.parameters() if p.requires_grad)
+        if self._make_scheduler is None:
+            return optimizer
+        return {"optimizer": optimizer, "lr_scheduler": self._make_scheduler(optimizer)}
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Describe the encoder and its input in plain values, so that a stranger can rebuild and feed it."""
+        spec = {} if self._clip_spec is None else asdict(self._clip_spec)
+        checkpoint["cmr_clip"] = {
+            "task": type(self).__name__,
+            "video_encoder": self.model.video_encoder.config,
+            "embed_dim": self.model.video_proj.out_features,
+            "preprocessing": spec,
+        }
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Refuse a checkpoint of another model in one sentence.
+
+        Raises:
+            CheckpointMismatchError: names or shapes differ.
+        """
+        state: dict[str, torch.Tensor] = checkpoint["state_dict"]
+        require_match(state, self.state_dict(), "the checkpoint")

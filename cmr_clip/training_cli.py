@@ -1,0 +1,101 @@
+"""LightningCLI as this project uses it: subclass mode, safe checkpoints, errors in one line."""
+
+from __future__ import annotations
+
+import logging
+import re
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from jsonargparse import ArgumentError, Namespace
+from pytorch_lightning.cli import LightningCLI
+from transformers.utils.logging import disable_progress_bar, set_verbosity_error
+
+from cmr_clip.callbacks.progress import TrainingProgress
+from cmr_clip.data.modules import StoreDataModule
+from cmr_clip.errors import ConfigurationError
+from cmr_clip.tasks.base import VideoTask
+
+__all__ = ["CmrClipCLI", "run_training"]
+
+_HINTS = (
+    ".*does not have many workers.*",
+    ".*The number of training batches.*",
+    ".*treespec, LeafSpec.*",
+    ".*module.s. in eval mode at the start of training.*",
+    ".*there is no last checkpoint available.*",
+    ".*args parameter is intended to run from within Python.*",
+)
+
+
+class CmrClipCLI(LightningCLI):
+    """The configuration alone decides what is built; a checkpoint only brings weights and state."""
+
+    def _parse_ckpt_path(self) -> None:
+        """Leave the configuration as it is: a checkpoint's hyper-parameters must not override it.
+
+        Lightning merges them over what the user wrote (pytorch-lightning#21455).
+        """
+
+    def before_instantiate_classes(self) -> None:
+        """Keep all files of a run in its `default_root_dir`: checkpoints, TensorBoard events, tables."""
+        trainer = self.config[self.config["subcommand"]]["trainer"]
+        root = Path(trainer.get("default_root_dir") or ".")
+        for callback in trainer.get("callbacks") or []:
+            if callback.class_path.endswith(".ModelCheckpoint") and callback.init_args.dirpath is None:
+                callback.init_args.dirpath = str(root / "checkpoints")
+        if trainer.get("logger") in (None, True):
+            trainer["logger"] = Namespace(  # type: ignore[no-untyped-call]
+                class_path="pytorch_lightning.loggers.TensorBoardLogger",
+                init_args=Namespace(  # type: ignore[no-untyped-call]
+                    save_dir=str(root), name="", version="tensorboard"
+                ),
+            )
+
+    def _prepare_subcommand_kwargs(self, subcommand: str) -> dict[str, Any]:
+        """Never execute pickled code from a checkpoint."""
+        return {**super()._prepare_subcommand_kwargs(subcommand), "weights_only": True}
+
+
+def run_training(arguments: Sequence[str]) -> None:
+    """Run fit, validate, test or predict.
+
+    Raises:
+        ConfigurationError: an unknown field or an impossible value.
+    """
+    _quieten()
+    try:
+        CmrClipCLI(
+            VideoTask,
+            StoreDataModule,
+            subclass_mode_model=True,
+            subclass_mode_data=True,
+            trainer_defaults={"use_distributed_sampler": False, "callbacks": [TrainingProgress()]},
+            save_config_kwargs={"overwrite": True},
+            seed_everything_default=0,
+            parser_kwargs={"exit_on_error": False, "prog": "cmr-clip"},
+            args=list(arguments),
+        )
+    except ArgumentError as error:
+        raise ConfigurationError(_one_line(error), "cmr-clip fit --help lists every field") from error
+
+
+def _one_line(error: Exception) -> str:
+    """The field and the innermost reason: jsonargparse wraps a message once per level of the configuration."""
+    text = " ".join(str(error).split())
+    text = re.split(r" Expected a <class 'NoneType'>| Given value type:", text)[0]
+    field = ".".join(dict.fromkeys(re.findall(r'[Pp]arser key "([^"]+)"', text)))
+    reason = re.split(r'[Pp]arser key "[^"]+":', text)[-1]
+    reason = re.sub(r"^.*Errors: (?:- )?|Problem with given class_path '[^']*':", "", reason).strip(" -")
+    return f"{field}: {reason}" if field else reason
+
+
+def _quieten() -> None:
+    """Hide hints of the libraries that do not concern a user of these data modules."""
+    logging.getLogger("pytorch_lightning.utilities.rank_zero").setLevel(logging.WARNING)
+    for hint in _HINTS:
+        warnings.filterwarnings("ignore", hint)
+    disable_progress_bar()  # type: ignore[no-untyped-call]
+    set_verbosity_error()  # type: ignore[no-untyped-call]

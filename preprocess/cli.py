@@ -1,0 +1,54 @@
+"""The command `cmr-preprocess`: from archives and reports to a training store."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from preprocess import __version__
+from preprocess.errors import PreprocessError
+
+__all__ = ["main"]
+
+_COMMANDS = ("simulate", "convert", "views", "reports", "labels", "splits")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of `cmr-preprocess` with all its sub-commands."""
+    parser = argparse.ArgumentParser(
+        prog="cmr-preprocess",
+        description="Turn DICOM archives and radiology reports into a de-identified training store.",
+        epilog="Usual order: simulate (or bring your own archives), convert, reports, labels, splits.",
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for name in _COMMANDS:
+        module = import_module(f"preprocess.commands.{name}")
+        command = commands.add_parser(
+            module.NAME,
+            help=module.HELP,
+            description=module.__doc__,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        module.configure(command)
+        command.set_defaults(run=module.run)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; bad input is one line on stderr and exit code 1, wrong usage is exit code 2."""
+    args = build_parser().parse_args(argv)
+    try:
+        return int(args.run(args))
+    except PreprocessError as error:
+        print(f"cmr-preprocess: error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("cmr-preprocess: interrupted; the same command goes on where it stopped", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

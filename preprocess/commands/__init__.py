@@ -1,0 +1,1 @@
+"""The sub-commands of `cmr-preprocess`, one module each."""

@@ -1,0 +1,69 @@
+"""Make a label file: LVEF read from the reports, or columns of any table.
+
+  cmr-preprocess labels --reports reports.csv --store STORE --out labels.csv
+  cmr-preprocess labels --table table.csv --columns lvef_percent,hcm --store STORE --out labels.csv
+
+The file has a row for each study of the store; what is not known stays empty and is masked in training.
+A ledger (OUT stem + .ledger.csv) accounts for every row of the table and every study.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from preprocess.console import console
+from preprocess.deid import default_key_path, load_key
+from preprocess.labels import report_labels, table_labels
+from preprocess.reports import IdColumns, ledger_summary, match_rows, studies_of_store, write_ledger
+from preprocess.tables import csv_text, read_rows, write_text
+
+NAME = "labels"
+HELP = "make a label file from reports (LVEF) or from a table"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--reports", type=Path, metavar="CSV", help="table of reports to read LVEF from")
+    source.add_argument("--table", type=Path, metavar="CSV", help="table to take --columns from")
+    add = parser.add_argument
+    add("--columns", type=_names, default=[], metavar="A,B,C", help="target columns of --table, numbers or text")
+    add("--store", type=Path, required=True, help="study store that convert made")
+    add("--out", type=Path, required=True, metavar="CSV", help="label file to write")
+    add("--key", type=Path, metavar="FILE", help="site key of the store (default: STORE.private/site.key)")
+    add("--patient-column", default="patient_id", metavar="NAME", help="default: %(default)s")
+    add("--study-column", default="accession", metavar="NAME", help="default: %(default)s")
+    add("--text-column", default="report", metavar="NAME", help="of --reports (default: %(default)s)")
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the label file and its ledger."""
+    ids = IdColumns(args.patient_column, args.study_column)
+    labels = report_labels(args.text_column) if args.reports else table_labels(args.columns, ids)
+    rows = read_rows(args.reports or args.table, [ids.patient, ids.study, *labels.sources])
+    studies = studies_of_store(args.store)
+    key = load_key(args.key or default_key_path(args.store))
+    matching = match_rows(rows, ids, key, studies, labels.content)
+
+    readings = {study: labels.read(row) for study, row in matching.rows.items()}
+    nothing = ("",) * len(labels.targets)
+    values = [readings[study].values if study in readings else nothing for study in studies]
+    ledger = [*(reading.ledger_row(study) for study, reading in readings.items()), *matching.ledger]
+    table = ((study, *row) for study, row in zip(studies, values, strict=True))
+    write_text(args.out, csv_text(("study", *labels.targets), table))
+    ledger_file = write_ledger(args.out, ledger, "n_labels")
+
+    say = console()
+    for index, target in enumerate(labels.targets):
+        found = sum(1 for row in values if row[index])
+        say.print(f"{target}: {found} of {len(studies)} studies have a value", markup=False)
+    for line in ledger_summary(ledger):
+        say.print(line, markup=False)
+    say.print(f"wrote {args.out} and {ledger_file}", markup=False)
+    say.print("next: cmr-clip fit --config configs/demo/pretrain.yaml", markup=False)
+    return 0

@@ -1,0 +1,118 @@
+"""The ledger: what became of every source series, position and unreadable file, and why; hashes, no names."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import asdict, astuple, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal
+
+__all__ = ["LEFT_OUT", "STORED", "Record", "Row", "part_path", "read_record", "write_ledger", "write_record"]
+
+STORED: Literal["stored"] = "stored"
+LEFT_OUT: Literal["left_out"] = "left_out"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of `ledger.csv`.
+
+    Attributes:
+        source: hash of the archive or folder.
+        patient: hash, empty where unknown.
+        study: hash, empty where unknown.
+        series: hash of the series UID; empty for files that could not be read.
+        view: recognised view, also where the series was left out.
+        confidence: 0–1.
+        outcome: `stored` or `left_out`.
+        position_mm: position along the normal, for a single slice that was left out.
+        n_files: files (frames, for multi-frame files) that the row is about.
+        n_frames: frames per slice.
+        reason: why the view was given, or why it was left out.
+    """
+
+    source: str
+    patient: str = ""
+    study: str = ""
+    series: str = ""
+    view: str = ""
+    confidence: float | None = None
+    outcome: str = LEFT_OUT
+    position_mm: float | None = None
+    n_files: int = 0
+    n_frames: int = 0
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Record:
+    """What one source came to: kept beside the store, so that a later run can skip the source.
+
+    Attributes:
+        source: hash of the archive or folder.
+        fingerprint: hash of its sizes and times of change, and of the options.
+        parts: hashes of the sources that were merged into this one (a study spread over archives).
+        studies: stored studies as (patient, study).
+        seen: studies met, also those of which nothing was stored.
+        rows: its lines of the ledger.
+        crosswalk: real identifiers, only where the user asked for a crosswalk; never written to the store.
+    """
+
+    source: str
+    fingerprint: str = ""
+    parts: tuple[str, ...] = ()
+    studies: tuple[tuple[str, str], ...] = ()
+    seen: tuple[tuple[str, str], ...] = ()
+    rows: tuple[Row, ...] = ()
+    crosswalk: tuple[tuple[str, str, str], ...] = field(default=(), repr=False)
+
+
+def part_path(store: Path, source: str) -> Path:
+    """Where the record of a source lies."""
+    return store / ".ledger" / f"{source}.json"
+
+
+def write_atomically(path: Path, text: str, mode: int = 0o644) -> None:
+    """Write text under a temporary name, then rename it; `mode` holds from the first byte on."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_record(store: Path, record: Record) -> None:
+    """Keep a record, without the crosswalk."""
+    content = asdict(record)
+    del content["crosswalk"]
+    write_atomically(part_path(store, record.source), json.dumps(content))
+
+
+def read_record(path: Path) -> Record | None:
+    """Read a record; None where there is none or it is of another version."""
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        rows = tuple(Row(**row) for row in content["rows"])
+        studies, seen = (tuple((a, b) for a, b in content[name]) for name in ("studies", "seen"))
+        return Record(content["source"], content["fingerprint"], tuple(content["parts"]), studies, seen, rows)
+    except (FileNotFoundError, json.JSONDecodeError, KeyError, TypeError, ValueError):
+        return None
+
+
+def write_ledger(store: Path, rows: Iterable[Row]) -> Path:
+    """Write `ledger.csv`, sorted so that the order of work leaves no trace."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow([one.name for one in fields(Row)])
+    lines = [["" if value is None else value for value in astuple(row)] for row in rows]
+    writer.writerows(sorted(lines, key=lambda line: [str(value) for value in line]))
+    write_atomically(store / "ledger.csv", buffer.getvalue())
+    return store / "ledger.csv"
