@@ -13,7 +13,7 @@ from jsonargparse import ArgumentError, Namespace
 from pytorch_lightning.cli import LightningCLI
 from transformers.utils.logging import disable_progress_bar, set_verbosity_error
 
-from cmr_clip.callbacks.progress import TrainingProgress
+from cmr_clip.callbacks.progress import progress_callback
 from cmr_clip.data.modules import StoreDataModule
 from cmr_clip.errors import ConfigurationError
 from cmr_clip.tasks.base import VideoTask
@@ -72,7 +72,7 @@ def run_training(arguments: Sequence[str]) -> None:
             StoreDataModule,
             subclass_mode_model=True,
             subclass_mode_data=True,
-            trainer_defaults={"use_distributed_sampler": False, "callbacks": [TrainingProgress()]},
+            trainer_defaults={"use_distributed_sampler": False, "callbacks": [progress_callback()]},
             save_config_kwargs={"overwrite": True},
             seed_everything_default=0,
             parser_kwargs={"exit_on_error": False, "prog": "cmr-clip"},

@@ -7,8 +7,10 @@ from typing import Any
 
 from pydicom.dataset import Dataset
 
-from preprocess.dicom import Image, PixelFormat, acquisition_stamp, common, number
+from preprocess.dicom import Image, PixelFormat, acquisition_stamp, common, plain_pixels
+from preprocess.elements import number
 from preprocess.errors import PreprocessError
+from preprocess.geometry import is_plane
 
 __all__ = ["read_enhanced"]
 
@@ -28,9 +30,12 @@ def read_enhanced(dataset: Dataset, data: bytes) -> list[Image]:
     n_frames = int(number(dataset, "NumberOfFrames", 0))
     if n_frames < 1 or len(frames) != n_frames:
         raise PreprocessError("Enhanced MR file whose frames and functional groups do not match")
-    if dataset.get("PixelData") is None:
-        raise PreprocessError("image without pixels (cut off or removed)")
-    return [_frame(dataset, data, _Groups(shared[0], own), index) for index, own in enumerate(frames)]
+    pixels = plain_pixels(dataset, int(dataset.get("Rows") or 0) * int(dataset.get("Columns") or 0) * n_frames)
+    size = len(pixels) // n_frames
+    return [
+        _frame(dataset, (pixels[index * size : (index + 1) * size], data), _Groups(shared[0], own), index)
+        for index, own in enumerate(frames)
+    ]
 
 
 class _Groups:
@@ -59,15 +64,17 @@ class _Groups:
         return next(iter(self.numbers(sequence, keyword)), default)
 
 
-def _frame(dataset: Dataset, data: bytes, groups: _Groups, index: int) -> Image:
+def _frame(dataset: Dataset, plain_and_file: tuple[bytes, bytes], groups: _Groups, index: int) -> Image:
     position = groups.numbers("PlanePositionSequence", "ImagePositionPatient")
     orientation = groups.numbers("PlaneOrientationSequence", "ImageOrientationPatient")
     spacing = groups.numbers("PixelMeasuresSequence", "PixelSpacing")
     rows, cols = int(dataset.get("Rows") or 0), int(dataset.get("Columns") or 0)
-    if len(position) != 3 or len(orientation) != 6 or len(spacing) != 2 or not rows * cols:
+    if not is_plane(orientation, spacing) or len(position) != 3 or not rows * cols:
         raise PreprocessError("image without geometry (position, orientation, spacing or size is missing)")
     stamp = groups.get("FrameContentSequence", "FrameAcquisitionDateTime") or acquisition_stamp(dataset)
+    plain, file = plain_and_file
     values = common(dataset)
+    values["instance_uid"] += f"#{index}"
     values["phases"] = 0  # counts the frames of the file in some vendors' Enhanced MR
     return Image(
         **values,
@@ -82,8 +89,8 @@ def _frame(dataset: Dataset, data: bytes, groups: _Groups, index: int) -> Image:
         orientation=orientation,
         position=position,
         pixels=PixelFormat(
-            data=data,
-            frame=index,
+            data=plain or file,
+            frame=None if plain else index,
             bits_allocated=int(dataset.get("BitsAllocated") or 16),
             bits_stored=int(dataset.get("BitsStored") or 16),
             signed=dataset.get("PixelRepresentation") == 1,

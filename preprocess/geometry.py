@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Vector", "angle_between_lines", "cluster", "plane_normal", "unit"]
+__all__ = ["Vector", "angle_between_lines", "cluster", "is_plane", "plane_normal", "unit"]
 
 Vector = npt.NDArray[np.float64]
 
@@ -23,6 +23,15 @@ def plane_normal(orientation: Sequence[float] | Vector) -> Vector:
     """Normal of a plane from its six direction cosines: row × column."""
     cosines = np.asarray(orientation, dtype=np.float64)
     return unit(np.cross(cosines[:3], cosines[3:]))
+
+
+def is_plane(orientation: Sequence[float], spacing: Sequence[float]) -> bool:
+    """True for two direction cosines at right angles (within 3°) and two positive pixel distances."""
+    if len(orientation) != 6 or len(spacing) != 2:
+        return False
+    row, column = np.asarray(orientation[:3]), np.asarray(orientation[3:])
+    lengths = np.array([row @ row, column @ column])
+    return bool(np.all(np.abs(lengths - 1.0) < 0.05) and abs(row @ column) < 0.05 and min(spacing) > 0)
 
 
 def angle_between_lines(first: Vector, second: Vector) -> float:

@@ -65,9 +65,7 @@ _THEN = (
     r"(?:prior|previous|last|earlier|outside|old|historic\w*)\s+(?:\w+\s+){0,3}?(?:exam\w*|stud(?:y|ies)|scans?|mri|cmr"
     r"|mr|ct|echo\w*|tte|tee|spect|pet|assessment|reports?|values?|measurements?|lvef|ef|ejection|imaging|left|date)\b"
 )
-_COMPARED = (
-    r"(?:compar\w+ (?:to|with)|since|from|unlike|relative to|than|versus|vs\.?|to)\s+(?:the |an? |her |his )?"
-)
+_COMPARED = r"(?:compar\w+ (?:to|with)|since|from|unlike|relative to|than|versus|vs\.?|to)\s+(?:the |an? |her |his )?"
 _VETO_BEFORE = re.compile(
     rf"(?P<then>{_THEN})|previously|formerly|\bin (?:19|20)\d\d\b|\b(?:prior|previous|last|earlier|old|baseline) $"
     r"|\b(?:if|unless|targets?|goals?|threshold|criteri\w+"
@@ -102,9 +100,7 @@ def read_lvef(report: str) -> LvefReading:
     Values of other chambers, earlier examinations, other modalities, bounds, targets and normal ranges do not
     count. Of several consistent statements the first one under findings is taken.
     """
-    stated = [
-        (block.section, value) for block in _about_this_examination(report) for value in _block_values(block)
-    ]
+    stated = [(block.section, value) for block in _about_this_examination(report) for value in _block_values(block)]
     if not stated:
         return LvefReading(None, "LVEF not stated")
     values = [value for _, value in stated]
@@ -240,9 +236,7 @@ def table_labels(columns: Sequence[str], ids: IdColumns) -> LabelSource:
     if len(set(columns)) < len(columns):
         raise PreprocessError("--columns names a column twice", "name each once")
     if set(columns) & {ids.patient, ids.study, "study", "patient"}:
-        raise PreprocessError(
-            "--columns names an identifier", "name targets only: real numbers stay out of the labels"
-        )
+        raise PreprocessError("--columns names an identifier", "name targets only: real numbers stay out of the labels")
     return LabelSource(
         tuple(columns), tuple(columns), lambda row: Reading(tuple(row[name].strip() for name in columns))
     )

@@ -11,7 +11,18 @@ from dataclasses import asdict, astuple, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
-__all__ = ["LEFT_OUT", "STORED", "Record", "Row", "part_path", "read_record", "write_ledger", "write_record"]
+__all__ = [
+    "LEFT_OUT",
+    "STORED",
+    "Record",
+    "Row",
+    "part_path",
+    "read_record",
+    "remove_stale",
+    "write_atomically",
+    "write_ledger",
+    "write_record",
+]
 
 STORED: Literal["stored"] = "stored"
 LEFT_OUT: Literal["left_out"] = "left_out"
@@ -59,6 +70,7 @@ class Record:
         studies: stored studies as (patient, study).
         seen: studies met, also those of which nothing was stored.
         rows: its lines of the ledger.
+        known: number of studies left out because the store has them from another source.
         crosswalk: real identifiers, only where the user asked for a crosswalk; never written to the store.
     """
 
@@ -68,6 +80,7 @@ class Record:
     studies: tuple[tuple[str, str], ...] = ()
     seen: tuple[tuple[str, str], ...] = ()
     rows: tuple[Row, ...] = ()
+    known: int = 0
     crosswalk: tuple[tuple[str, str, str], ...] = field(default=(), repr=False)
 
 
@@ -79,6 +92,7 @@ def part_path(store: Path, source: str) -> Path:
 def write_atomically(path: Path, text: str, mode: int = 0o644) -> None:
     """Write text under a temporary name, then rename it; `mode` holds from the first byte on."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    remove_stale(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
@@ -87,6 +101,12 @@ def write_atomically(path: Path, text: str, mode: int = 0o644) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_stale(path: Path) -> None:
+    """Remove what a killed process left of writing this very file."""
+    for stale in path.parent.glob(f".{path.name}.*.tmp"):
+        stale.unlink(missing_ok=True)
 
 
 def write_record(store: Path, record: Record) -> None:
@@ -102,7 +122,15 @@ def read_record(path: Path) -> Record | None:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         rows = tuple(Row(**row) for row in content["rows"])
         studies, seen = (tuple((a, b) for a, b in content[name]) for name in ("studies", "seen"))
-        return Record(content["source"], content["fingerprint"], tuple(content["parts"]), studies, seen, rows)
+        return Record(
+            content["source"],
+            content["fingerprint"],
+            tuple(content["parts"]),
+            studies,
+            seen,
+            rows,
+            content["known"],
+        )
     except (FileNotFoundError, json.JSONDecodeError, KeyError, TypeError, ValueError):
         return None
 

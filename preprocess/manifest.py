@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from preprocess.errors import PreprocessError
-from preprocess.ledger import write_atomically
+from preprocess.ledger import remove_stale, write_atomically
 from preprocess.store import read_hashes, read_study, studies_in
 
 __all__ = ["COLUMNS", "build_manifest", "read_manifest", "write_manifest"]
@@ -72,6 +72,7 @@ def _rows(store: Path, patient: str, study: str) -> Iterator[dict[str, Any]]:
 
 def write_manifest(store: Path, table: pd.DataFrame) -> None:
     """Write `clips.parquet` and `clips.csv` into the store."""
+    remove_stale(store / "clips")
     temporary = store / f".clips.{os.getpid()}.tmp"
     try:
         table.to_parquet(temporary, index=False)

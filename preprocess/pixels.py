@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from pydicom.pixels.utils import pixel_array
 
-from preprocess.dicom import MALFORMED, Image, PixelFormat
+from preprocess.dicom import Image, PixelFormat
+from preprocess.elements import MALFORMED
 from preprocess.errors import PreprocessError
 from preprocess.series import Acquisition
 

@@ -168,9 +168,7 @@ def tokenize_reports(
             studies[study] = sentences
             ledger.append(LedgerRow(study, KEPT, count=len(sentences)))
         else:
-            ledger.append(
-                LedgerRow(study, LEFT_OUT, "no sentence left" if not blocks or kept else "section not found")
-            )
+            ledger.append(LedgerRow(study, LEFT_OUT, "no sentence left" if not blocks or kept else "section not found"))
     index = SentenceIndex(
         tokenizer.source, tokenizer.sha256, tokenizer.cls_id, tokenizer.sep_id, splitter.name, studies
     )

@@ -53,6 +53,11 @@ class Outcome:
     rows: tuple[Row, ...]
     clips: pd.DataFrame
 
+    @property
+    def has_stored(self) -> bool:
+        """True if a study of this run's sources is in the store, now or from before."""
+        return any(record.studies or record.known for record in self.records)
+
 
 def convert(
     inputs: Sequence[Path],
@@ -91,9 +96,7 @@ def _check_settings(job: Job) -> None:
         write_atomically(path, json.dumps(settings))
         return
     except json.JSONDecodeError:
-        raise PreprocessError(
-            "the store's settings.json is damaged", "remove the store and convert again"
-        ) from None
+        raise PreprocessError("the store's settings.json is damaged", "remove the store and convert again") from None
     if before.get("key_check") != settings["key_check"]:
         raise PreprocessError("the store was made with another site key", "name that key with --key")
     if before != settings:
@@ -119,8 +122,8 @@ def _claimed(store: Path, current: set[str]) -> frozenset[tuple[str, str]]:
 
 def _is_done(source: Source, job: Job) -> bool:
     record = read_record(part_path(job.store, source.key_hash(job.key)))
-    if record is None or record.fingerprint != source.fingerprint(job.key):
-        return False
+    if record is None or record.known or record.fingerprint != source.fingerprint(job.key):
+        return False  # where studies were known from elsewhere, this run may hold all their sources
     return all(study_path(job.store, *study).is_file() for study in record.studies)
 
 
@@ -142,16 +145,14 @@ def _mergers(sources: dict[str, Source], job: Job) -> list[Source]:
     sets: dict[str, list[str]] = {}
     for name in sorted(sources):
         sets.setdefault(root(name), []).append(name)
-    spread = [
-        tuple(sorted(group, key=lambda name: sources[name].paths)) for group in sets.values() if len(group) > 1
-    ]
+    spread = [tuple(sorted(group, key=lambda name: sources[name].paths)) for group in sets.values() if len(group) > 1]
     return [Source(tuple(path for name in group for path in sources[name].paths), group) for group in spread]
 
 
 def _forget_stale_mergers(job: Job, current: set[str], mergers: list[Source]) -> None:
     valid = {merger.key_hash(job.key) for merger in mergers}
     for record in _records(job.store):
-        if record.parts and current.intersection(record.parts) and record.source not in valid:
+        if record.parts and current.issuperset(record.parts) and record.source not in valid:
             part_path(job.store, record.source).unlink(missing_ok=True)
 
 

@@ -126,7 +126,7 @@ def _plausible(times: Sequence[float]) -> bool:
 
 
 def order_frames(images: Sequence[Image]) -> tuple[Image, ...]:
-    """Sort the frames of one acquisition: by plausible trigger times, else temporal index, else instance number."""
+    """Sort the frames of one acquisition: by plausible trigger times, temporal index or instance number."""
     by_instance = sorted(images, key=lambda image: (image.instance_number, image.instance_uid))
     by_time = sorted(by_instance, key=lambda image: image.trigger_time)
     indices = [image.temporal_index for image in images]
@@ -139,6 +139,8 @@ def order_frames(images: Sequence[Image]) -> tuple[Image, ...]:
 
 def _repeats(images: list[Image]) -> list[list[Image]]:
     """Split the frames of one position into acquisitions."""
+    if _is_whole(images) and len(images) <= max(image.phases for image in images):
+        return [images]
     by_number: dict[int, list[Image]] = {}
     for image in images:
         by_number.setdefault(image.acquisition_number, []).append(image)

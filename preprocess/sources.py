@@ -9,7 +9,7 @@ from pathlib import Path
 
 from preprocess.archive import is_archive
 from preprocess.deid import SiteKey, default_key_path
-from preprocess.dicom import study_uid_of
+from preprocess.elements import study_uid_of
 from preprocess.errors import PreprocessError
 
 __all__ = ["Source", "find_sources"]

@@ -59,9 +59,7 @@ def patient_strata(studies: Mapping[str, Sequence[str]], labels: pd.Series) -> d
     if pd.api.types.is_numeric_dtype(known) and known.nunique() > _BINS:
         known = pd.qcut(known, _BINS, labels=False, duplicates="drop")
     values = {str(study): str(value) for study, value in known.items()}
-    first = {
-        patient: next((values[study] for study in own if study in values), "") for patient, own in studies.items()
-    }
+    first = {patient: next((values[study] for study in own if study in values), "") for patient, own in studies.items()}
     return {patient: stratum for patient, stratum in first.items() if stratum}
 
 

@@ -92,9 +92,7 @@ def load_tokenizer(source: str = DEFAULT_TOKENIZER) -> ReportTokenizer:
     except PreprocessError:
         raise
     except OSError as error:
-        raise PreprocessError(
-            f"tokenizer {source} is not readable: {error.strerror}", "check the folder"
-        ) from None
+        raise PreprocessError(f"tokenizer {source} is not readable: {error.strerror}", "check the folder") from None
     except ValueError as error:
         raise PreprocessError(f"tokenizer {source} is damaged: {error}", "get its files again") from None
     return ReportTokenizer(tokenizer, source)
@@ -144,9 +142,7 @@ def _hub_files(name: str, *, cached: bool) -> Path | None:
                 break
         except (HFValidationError, OSError) as error:
             reason = type(error).__name__
-            raise PreprocessError(
-                f"tokenizer {name}: no such folder, and the hub says {reason}", _OFFLINE
-            ) from None
+            raise PreprocessError(f"tokenizer {name}: no such folder, and the hub says {reason}", _OFFLINE) from None
     return found[0].parent if any(path.name in _FILES[:2] for path in found) else None
 
 
@@ -159,9 +155,7 @@ def _from_folder(folder: Path, source: str) -> Tokenizer:
         _check_json(json.loads(text))
         return Tokenizer.from_str(text)
     if not (folder / "vocab.txt").is_file():
-        raise PreprocessError(
-            f"tokenizer {source}: {folder} has no tokenizer.json or vocab.txt", "name its folder"
-        )
+        raise PreprocessError(f"tokenizer {source}: {folder} has no tokenizer.json or vocab.txt", "name its folder")
     config_path = folder / "tokenizer_config.json"
     config = json.loads(config_path.read_text(encoding="utf-8")) if config_path.is_file() else {}
     vocabulary = _read_vocabulary(folder / "vocab.txt")

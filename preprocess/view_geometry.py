@@ -1,8 +1,8 @@
 """What the orientation of a plane says about the view, from where hearts lie in patients.
 
 The long axis of the left ventricle points, from base to apex, to the left, to the front and down. A short-axis
-plane has it as its normal; long-axis planes contain it and differ by their rotation about it: the two-chamber plane
-is nearly vertical, and the four- and three-chamber planes lie some 50–70° to its sides.
+plane has it as its normal; long-axis planes contain it and differ by their rotation about it: the two-chamber
+plane is nearly vertical, and the four- and three-chamber planes lie some 50–70° to its sides.
 """
 
 from __future__ import annotations

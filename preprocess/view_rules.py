@@ -7,6 +7,7 @@ A description is first brought into one form, in which every word stands alone: 
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 
 from preprocess.views import View
@@ -74,7 +75,7 @@ _EXCLUSIONS: tuple[tuple[str, str], ...] = (
         r"|angio\w*|svc|ivc|caval|pv|vein\w*|coronar\w*|arch|atri\w*|orifice|root|lung|thora\w*|abdom\w*"
         r"|bifurcation|pericard\w*",
     ),
-    ("right ventricle only", r"rvot|rvit|rv(?! lv)"),
+    ("right ventricle only", r"rvot|rvit|(?<!lv )rv(?! lv)"),
     ("axial, coronal or sagittal plane", r"ax|axial|axials?|tra|trans\w*|sag\w*|cor|coro|coronal|oax"),
     (
         "real-time or ungated cine",
@@ -111,7 +112,8 @@ _WORDS = {
 
 def normalise(description: str) -> str:
     """Lower-case words, split at signs, at digits and at a change from small to capital letters."""
-    words = re.sub(r"([a-z])([A-Z])", r"\1 \2", description)
+    plain = unicodedata.normalize("NFKD", description).encode("ascii", "ignore").decode()  # é becomes e
+    words = re.sub(r"([a-z])([A-Z])", r"\1 \2", plain)
     words = re.sub(r"[^a-z0-9]+", " ", words.lower())
     words = re.sub(r"(?<=[a-z])(?=\d)|(?<=\d)(?=[a-z])", " ", words)
     words = re.sub(r"\s+", " ", words).strip()

@@ -85,9 +85,7 @@ class PredictionTables(pl.Callback):
             {"study": study, "target": target, "view": view, "slice": index, "weight": float(weight)}
             for output in self._outputs
             for target, bags in output["attention"].items()
-            for study, names, weights in zip(
-                output["batch"]["study"], output["batch"]["clip_names"], bags, strict=True
-            )
+            for study, names, weights in zip(output["batch"]["study"], output["batch"]["clip_names"], bags, strict=True)
             for (view, index), weight in zip(names, weights, strict=True)
         ]
 

@@ -27,17 +27,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--embeddings", type=Path, required=True, metavar="FILE", help="Parquet table of cmr-clip embed"
     )
-    parser.add_argument(
-        "--store", type=Path, required=True, metavar="DIR", help="the study store they were made from"
-    )
+    parser.add_argument("--store", type=Path, required=True, metavar="DIR", help="the study store they were made from")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the map")
     parser.add_argument(
         "--labels", type=Path, nargs="+", default=[], metavar="CSV", help="tables with `study` and targets"
     )
     parser.add_argument("--predictions", type=Path, metavar="CSV", help="predictions to show beside the labels")
-    parser.add_argument(
-        "--color", nargs="+", metavar="NAME", help="variables of the picture (default: all, up to 9)"
-    )
+    parser.add_argument("--color", nargs="+", metavar="NAME", help="variables of the picture (default: all, up to 9)")
     parser.add_argument("--unit", choices=("study", "clip"), default="study", help="what the page opens with")
     parser.add_argument("--notice", default=_NOTICE, metavar="TEXT", help="a notice shown on the page")
     parser.add_argument(
@@ -48,9 +44,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     placed.add_argument("--place-store", type=Path, metavar="DIR", help="their store")
     placed.add_argument("--place-predictions", type=Path, metavar="CSV", help="their predictions")
     fit = parser.add_argument_group("UMAP")
-    fit.add_argument(
-        "--neighbours", type=int, default=15, metavar="N", help="size of a neighbourhood (default: 15)"
-    )
+    fit.add_argument("--neighbours", type=int, default=15, metavar="N", help="size of a neighbourhood (default: 15)")
     fit.add_argument("--min-dist", type=float, default=0.1, metavar="D", help="least distance (default: 0.1)")
     fit.add_argument("--seed", type=int, default=0, metavar="N", help="random seed (default: 0)")
 
@@ -93,9 +87,7 @@ def _request(args: argparse.Namespace) -> MapRequest:
 def _report(result: MapResult) -> None:
     say = console().print
     if result.n_thumbnails < result.n_clips:
-        say(
-            f"{result.n_thumbnails} of {result.n_clips} clips have a thumbnail (raise --thumbnails for more)"
-        )
+        say(f"{result.n_thumbnails} of {result.n_clips} clips have a thumbnail (raise --thumbnails for more)")
     for name, found in result.silhouettes.items():
         score = "not defined" if found["score"] is None else f"{found['score']:+.3f}"
         say(f"silhouette by {name}: {score} ({found['n_classes']} classes, {found['n']} {found['unit']} points)")

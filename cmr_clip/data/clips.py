@@ -91,9 +91,7 @@ def clip_keys(store: Path, views: Sequence[str] | None = None) -> pd.DataFrame:
     if views is not None:
         unknown = sorted(set(views) - set(manifest["view"]))
         if unknown:
-            raise CmrClipError(
-                f"no clip of view {', '.join(unknown)} in {store}", f"it has {set(manifest['view'])}"
-            )
+            raise CmrClipError(f"no clip of view {', '.join(unknown)} in {store}", f"it has {set(manifest['view'])}")
         manifest = manifest[manifest["view"].isin(views)]
     if manifest.empty:
         raise CmrClipError(f"the clip manifest of {store} is empty", "see ledger.csv in the store for the reasons")

@@ -116,9 +116,7 @@ class StudyBagDataset(Dataset[Bag]):
 
     def __getitem__(self, index: int) -> Bag:
         patient, study = self.keys[index]
-        names = [
-            (view, number) for view, slices in sorted(self._views[patient, study].items()) for number in slices
-        ]
+        names = [(view, number) for view, slices in sorted(self._views[patient, study].items()) for number in slices]
         features = self.features.get(study)
         wanted = names if features is None else []
         return Bag(

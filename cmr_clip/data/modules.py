@@ -48,7 +48,7 @@ class StoreDataModule(pl.LightningDataModule):
     ) -> None:
         super().__init__()
         self.store = Path(store)
-        self.splits = splits
+        self.splits = None if splits is None else Path(splits)
         self.clip = clip
         self.views = views
         self.num_workers = num_workers
@@ -71,9 +71,7 @@ class StoreDataModule(pl.LightningDataModule):
         table = read_splits(self.splits)
         chosen: pd.DataFrame = manifest[manifest["study"].isin(table.loc[table["split"] == split, "study"])]
         if chosen.empty:
-            raise CmrClipError(
-                f"no study of split {split!r} is in {self.store}", f"is {self.splits} of this store?"
-            )
+            raise CmrClipError(f"no study of split {split!r} is in {self.store}", f"is {self.splits} of this store?")
         return chosen
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
@@ -225,7 +223,7 @@ class StudyBagDataModule(StoreDataModule):
     ) -> None:
         super().__init__(store, splits, clip, augmentation, views, num_workers, cache_mb, studies_per_eval_batch)
         self.batch_size = batch_size
-        self._labels = labels
+        self._labels = None if labels is None else Path(labels)
         self._datasets: dict[str, StudyBagDataset] = {}
 
     def dataset(self, split: str) -> StudyBagDataset:

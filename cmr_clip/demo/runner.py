@@ -83,9 +83,7 @@ def _run(step: Step, run: Path, wanted: dict[str, Any], *, goes_on: bool) -> dic
         spent += time.monotonic() - start
         _write(run, step, {**wanted, "seconds": spent})
     if code:
-        raise CmrClipError(
-            f"step {step.name} ended with exit code {code}", "mend what it says above and run again"
-        )
+        raise CmrClipError(f"step {step.name} ended with exit code {code}", "mend what it says above and run again")
     record = {**wanted, "seconds": spent, "finished": time.time()}
     _write(run, step, record)
     return record

@@ -44,8 +44,7 @@ def accuracy_checks(summary: Mapping[str, Any]) -> dict[str, bool]:
     return {
         "R@5 is at least 3 times chance": retrieval["r_at_5"] >= 3 * retrieval["chance_at_5"],
         "LVEF error is below the unpretrained baseline": lvef["mae_pretrained"] < lvef["mae_baseline"],
-        "LVEF error is below 0.8 of predicting the mean": lvef["mae_pretrained"]
-        < 0.8 * lvef["mae_mean_predictor"],
+        "LVEF error is below 0.8 of predicting the mean": lvef["mae_pretrained"] < 0.8 * lvef["mae_mean_predictor"],
     }
 
 
@@ -81,9 +80,7 @@ def _real(plan: DemoPlan) -> list[dict[str, Any]]:
             "study": str(study),
             "predicted_lvef_percent": round(float(score), 1),
             "out_of_distribution": True,
-            "views": {
-                str(k): int(n) for k, n in clips.loc[clips["study"] == study, "view"].value_counts().items()
-            },
+            "views": {str(k): int(n) for k, n in clips.loc[clips["study"] == study, "view"].value_counts().items()},
         }
         for study, score in zip(predictions["study"], predictions["score"], strict=True)
     ]

@@ -24,9 +24,7 @@ __all__ = ["MViT", "MViTBlock", "PatchEmbed", "SdpaMultiScaleAttention"]
 Grid = tuple[int, int, int]
 
 
-def _pool_tokens(
-    tokens: Tensor, grid: Grid, pool: nn.Module | None, norm: nn.Module | None
-) -> tuple[Tensor, Grid]:
+def _pool_tokens(tokens: Tensor, grid: Grid, pool: nn.Module | None, norm: nn.Module | None) -> tuple[Tensor, Grid]:
     """Pool all tokens but the class token over their grid.
 
     Args:

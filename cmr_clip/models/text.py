@@ -47,9 +47,7 @@ class BertTextEncoder(nn.Module):
         self.out_features = int(self.bert.config.hidden_size)
         layers = self.bert.encoder.layer
         if not 0 <= frozen_layers <= len(layers):
-            raise CmrClipError(
-                f"frozen_layers is {frozen_layers}, the BERT of {source!r} has {len(layers)} layers"
-            )
+            raise CmrClipError(f"frozen_layers is {frozen_layers}, the BERT of {source!r} has {len(layers)} layers")
         self.frozen_layers = frozen_layers
         for module in self._frozen():
             module.requires_grad_(False)

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 from collections import Counter
 from pathlib import Path
 
+from rich.markup import escape
 from rich.table import Table
 
 from preprocess.console import console, progress_bar
@@ -65,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
         if bar.tasks[0].total is None:
             bar.update(task, visible=False)
     _report(outcome, args.out)
-    if outcome.clips.empty:
+    if not outcome.has_stored:
         raise PreprocessError("nothing could be stored", f"the reasons are in {args.out / 'ledger.csv'}")
     return 0
 
@@ -81,8 +83,9 @@ def _report(outcome: Outcome, store: Path) -> None:
     if len(empty) > _SHOWN:
         say(f"… and {len(empty) - _SHOWN} more sources, see the ledger")
     say(_summary(outcome))
-    say(f"Store: {store} (clips.parquet, clips.csv, ledger.csv)")
-    say(f"Next: cmr-preprocess reports --store {store} …  (see cmr-preprocess reports --help)")
+    name = escape(str(store))
+    say(f"Store: {name} (clips.parquet, clips.csv, ledger.csv)")
+    say(f"Next: cmr-preprocess reports --store {name} …  (see cmr-preprocess reports --help)")
 
 
 def _summary(outcome: Outcome) -> Table:
@@ -94,7 +97,7 @@ def _summary(outcome: Outcome) -> Table:
     table.add_row("series stored", str(stored))
     for view in View:
         table.add_row(f"clips {view.value}", str(int((clips["view"] == view.value).sum())))
-    reasons = Counter(row.reason.split(" of ")[0] for row in outcome.rows if row.outcome == LEFT_OUT)
+    reasons = Counter(re.sub(r"\d+", "N", row.reason) for row in outcome.rows if row.outcome == LEFT_OUT)
     for reason, count in reasons.most_common(_SHOWN):
         table.add_row(f"left out: {reason}", str(count))
     return table

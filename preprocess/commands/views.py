@@ -25,9 +25,7 @@ HELP = "judge series descriptions by the view rules"
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     parser.add_argument("--csv", type=Path, required=True, metavar="FILE", help="table with series_description")
-    parser.add_argument(
-        "--out", type=Path, required=True, metavar="FILE", help="table with view, confidence, reason"
-    )
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="table with view, confidence, reason")
 
 
 def run(args: argparse.Namespace) -> int:

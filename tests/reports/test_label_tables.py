@@ -34,9 +34,7 @@ def test_lvef_from_reports(site, labels, write_table, tmp_path) -> None:
     assert sorted(frame.index) == sorted(keys)
     with (tmp_path / "labels.ledger.csv").open() as file:
         rows = {row["study"]: (row["outcome"], row["n_labels"]) for row in csv.DictReader(file)}
-    assert rows == dict(
-        zip(keys, [("kept", "1"), ("left out", "0"), ("left out", "0"), ("absent", "0")], strict=True)
-    )
+    assert rows == dict(zip(keys, [("kept", "1"), ("left out", "0"), ("left out", "0"), ("absent", "0")], strict=True))
 
 
 def test_columns_of_a_table(site, labels, write_table) -> None:
@@ -50,9 +48,7 @@ def test_columns_of_a_table(site, labels, write_table) -> None:
     assert frame["lvef_percent"].dropna().to_dict() == {keys[0]: 55.5}
     assert frame["disease"].dropna().to_dict() == {keys[0]: "hcm", keys[1]: "dcm"}
     assert frame["lvef_percent"].dtype == float
-    assert "001" not in out.read_text().split("\n", 1)[1].replace(keys[0], "").replace(keys[1], "").replace(
-        keys[2], ""
-    )
+    assert "001" not in out.read_text().split("\n", 1)[1].replace(keys[0], "").replace(keys[1], "").replace(keys[2], "")
 
 
 def test_bad_requests_are_one_line(site, labels, write_table) -> None:

@@ -13,9 +13,7 @@ from preprocess.tables import SPLITS, read_splits
 
 FRACTIONS = (0.6, 0.1, 0.3)
 KEYS = [
-    (f"{patient:016x}", f"{patient * 10 + visit:016x}")
-    for patient in range(97)
-    for visit in range(patient % 3 + 1)
+    (f"{patient:016x}", f"{patient * 10 + visit:016x}") for patient in range(97) for visit in range(patient % 3 + 1)
 ]
 LABELS = pd.Series({study: float(index) for index, (_, study) in enumerate(KEYS)})
 
@@ -117,9 +115,7 @@ def test_the_command_extends_and_stratifies(site, command, tmp_path) -> None:
     after = read_splits(out).set_index("study")["split"].to_dict()
     assert before.items() <= after.items()
     assert after[again] == before[site.key.study("000", "01")]
-    labels.write_text(
-        "study,group\n" + "".join(f"{study},{int(study, 16) % 2}\n" for study in after if study != new)
-    )
+    labels.write_text("study,group\n" + "".join(f"{study},{int(study, 16) % 2}\n" for study in after if study != new))
     balanced = command(*fixed, "--stratify", f"{labels}:group", "--overwrite")
     assert balanced.code == 0 and "patients without a value there: 1" in balanced.out
     assert "no column other" in command(*fixed, "--stratify", f"{labels}:other").error()

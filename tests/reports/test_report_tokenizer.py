@@ -70,9 +70,7 @@ def test_a_source_that_is_not_there_names_the_remedy(source: str, words: str) ->
         load_tokenizer(source)
 
 
-@pytest.mark.parametrize(
-    "content", ["", "{", "[]", '{"model": {}}', '{"model": {"vocab": {}, "type": "Nonsense"}}']
-)
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"model": {}}', '{"model": {"vocab": {}, "type": "Nonsense"}}'])
 def test_a_damaged_file_is_one_clear_error(tmp_path: Path, content: str) -> None:
     (tmp_path / "tokenizer.json").write_text(content)
     with pytest.raises(PreprocessError, match="damaged"):

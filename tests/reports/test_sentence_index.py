@@ -91,9 +91,7 @@ def test_every_report_and_study_is_accounted_for(site, index, write_table) -> No
 
 def test_nothing_written_or_said_holds_an_identifier_or_a_word(site, index, write_table) -> None:
     site.add("0012345", "ACC0007")
-    outcome, out = index(
-        write_table("r.csv", HEADER, ("0012345", "ACC0007", REPORT), ("0054321", "ACC0008", REPORT))
-    )
+    outcome, out = index(write_table("r.csv", HEADER, ("0012345", "ACC0007", REPORT), ("0054321", "ACC0008", REPORT)))
     produced = outcome.out + outcome.err + "".join(path.read_text() for path in out.parent.iterdir())
     for secret in ("0012345", "ACC0007", "0054321", "ACC0008", "DOE", "JANE", "dilated"):
         assert secret not in produced

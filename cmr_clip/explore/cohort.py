@@ -1,0 +1,106 @@
+"""A cohort to be mapped: its clips and studies, with an embedding for each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from cmr_clip.explore.tables import Vectors, read_embeddings, unit_length
+from preprocess.errors import PreprocessError
+from preprocess.manifest import read_manifest
+
+__all__ = ["Cohort", "join_cohorts", "load_cohort"]
+
+_STUDY_FACTS = ("sex", "age_years", "vendor", "model", "field_strength_t")
+_CLIP_FACTS = ("row_spacing_mm", "col_spacing_mm")
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """Clips and studies in rows; row i of a table belongs to row i of its vectors.
+
+    Attributes:
+        clips: study, patient, view, slice, spacing, `study_row` (row of its study), `placed`, `store`.
+        clip_vectors: `[N, D]`, unit length.
+        studies: study, `placed`, labels, predictions and technical facts.
+        study_vectors: `[B, D]`, the normalised mean of a study's clips.
+    """
+
+    clips: pd.DataFrame
+    clip_vectors: Vectors
+    studies: pd.DataFrame
+    study_vectors: Vectors
+
+
+def load_cohort(
+    embeddings: Path, store: Path, tables: list[pd.DataFrame] | None = None, *, placed: bool = False
+) -> Cohort:
+    """Read embeddings and join what the store and the tables know.
+
+    Args:
+        embeddings: Parquet table of clip embeddings.
+        store: the study store that the clips were read from.
+        tables: labels and predictions, each with a column `study`.
+        placed: these studies are placed on a map that was made of others.
+    """
+    keys, vectors = read_embeddings(embeddings)
+    manifest = read_manifest(store)
+    clips = _join_manifest(keys, manifest, store)
+    codes, names = pd.factorize(clips["study"])
+    clips = clips.assign(study_row=codes, placed=placed, store=str(store))
+    studies = _study_facts(manifest, pd.Series(names, name="study", dtype=str))
+    for table in tables or []:
+        known = [name for name in table.columns if name == "study" or name not in studies.columns]
+        studies = studies.merge(table[known], on="study", how="left")
+    return Cohort(clips, vectors, studies.assign(placed=placed), _mean_by(vectors, codes, len(names)))
+
+
+def join_cohorts(cohort: Cohort, placed: Cohort | None) -> Cohort:
+    """One cohort of both, the placed studies last."""
+    if placed is None:
+        return cohort
+    ours, theirs = cohort.clip_vectors.shape[1], placed.clip_vectors.shape[1]
+    if ours != theirs:
+        raise PreprocessError(
+            f"embeddings of {ours} and of {theirs} dimensions can't share a map", "embed both with the same model"
+        )
+    return Cohort(
+        pd.concat(
+            [cohort.clips, placed.clips.assign(study_row=placed.clips["study_row"] + len(cohort.studies))],
+            ignore_index=True,
+        ),
+        np.concatenate([cohort.clip_vectors, placed.clip_vectors]),
+        pd.concat([cohort.studies, placed.studies], ignore_index=True),
+        np.concatenate([cohort.study_vectors, placed.study_vectors]),
+    )
+
+
+def _join_manifest(keys: pd.DataFrame, manifest: pd.DataFrame, store: Path) -> pd.DataFrame:
+    on = ["study", "view", "slice"]
+    facts = [name for name in _CLIP_FACTS if name in manifest.columns]
+    known = manifest[on + facts].astype({"study": str, "view": str, "slice": int}).drop_duplicates(on)
+    joined: pd.DataFrame = keys.merge(known, on=on, how="left", indicator=True)
+    lost = int((joined["_merge"] == "left_only").sum())
+    if lost:
+        raise PreprocessError(
+            f"{lost} of {len(joined)} embedded clips are not in {store / 'clips.parquet'}",
+            "give the store that these embeddings were made from",
+        )
+    joined.pop("_merge")
+    return joined
+
+
+def _study_facts(manifest: pd.DataFrame, studies: pd.Series[str]) -> pd.DataFrame:
+    facts = [name for name in _STUDY_FACTS if name in manifest.columns]
+    known = manifest[["study", *facts]].astype({"study": str}).drop_duplicates("study")
+    joined: pd.DataFrame = studies.to_frame().merge(known, on="study", how="left")
+    return joined
+
+
+def _mean_by(vectors: Vectors, codes: np.ndarray[tuple[int], np.dtype[np.intp]], n: int) -> Vectors:
+    total = np.zeros((n, vectors.shape[1]), np.float32)
+    np.add.at(total, codes, vectors)
+    return unit_length(total)

@@ -1,0 +1,140 @@
+"""From an embeddings table to a finished map: what `cmr-clip umap` does, for callers in Python."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cmr_clip.explore.chart_map import ChartMap, Unit, coordinates, make_map, silhouettes
+from cmr_clip.explore.cohort import Cohort, join_cohorts, load_cohort
+from cmr_clip.explore.page import PageText, write_explorer
+from cmr_clip.explore.picture import draw_map
+from cmr_clip.explore.projection import UmapSettings
+from cmr_clip.explore.strips import Strip, strips_of
+from cmr_clip.explore.tables import read_labels, read_predictions
+from cmr_clip.explore.variables import Variable, select_variables, variables_of
+from preprocess.errors import PreprocessError
+
+__all__ = ["MapRequest", "MapResult", "map_store"]
+
+Track = Callable[[Iterable[tuple[int, Strip]], int], Iterable[tuple[int, Strip]]]
+
+
+@dataclass(frozen=True)
+class MapRequest:
+    """What to map, and how.
+
+    Attributes:
+        embeddings: Parquet table of clip embeddings.
+        store: the study store they were made from.
+        out: folder for the map.
+        labels: CSV tables with `study` and a column per target.
+        predictions: long table of predictions for these studies.
+        colours: variables of the picture; None for all, up to nine.
+        unit: what the page opens with.
+        notice: a notice shown on the page at all times.
+        thumbnail_bytes: space for moving thumbnails.
+        place: embeddings of studies to be placed on the finished map.
+        place_store: their store.
+        place_predictions: their predictions.
+        settings: settings of UMAP.
+    """
+
+    embeddings: Path
+    store: Path
+    out: Path
+    labels: tuple[Path, ...] = ()
+    predictions: Path | None = None
+    colours: tuple[str, ...] | None = None
+    unit: Unit = "study"
+    notice: str = PageText.notice
+    thumbnail_bytes: int = 32_000_000
+    place: Path | None = None
+    place_store: Path | None = None
+    place_predictions: Path | None = None
+    settings: UmapSettings = field(default_factory=UmapSettings)
+
+
+@dataclass(frozen=True)
+class MapResult:
+    """What was written, and the silhouettes by name: score (or None), unit, n, n_classes."""
+
+    page: Path
+    picture: Path
+    silhouettes: Mapping[str, Mapping[str, Any]]
+    n_clips: int
+    n_studies: int
+    n_thumbnails: int
+
+
+def map_store(request: MapRequest, track: Track | None = None) -> MapResult:
+    """Write picture, coordinates, `map.json` and the page.
+
+    Args:
+        request: what to map.
+        track: wraps the thumbnails (and is told how many there may be), for a progress bar.
+    """
+    cohort = _load(request)
+    variables = variables_of(cohort)
+    shown = select_variables(variables, list(request.colours) if request.colours else None)
+    chart = make_map(cohort, request.settings)
+    out = request.out
+    out.mkdir(parents=True, exist_ok=True)
+    _write_coordinates(out, cohort, chart)
+    scores = silhouettes(cohort, shown)
+    _write_summary(out / "map.json", cohort, scores, request.settings)
+    draw_map(out / "umap.png", cohort, chart, shown)
+    found: Iterable[tuple[int, Strip]] = strips_of(cohort.clips, request.thumbnail_bytes)
+    strips = dict(track(found, len(cohort.clips)) if track else found)
+    page = write_explorer(
+        out / "explorer.html",
+        cohort,
+        chart,
+        variables,
+        strips,
+        unit=request.unit,
+        colour=_opening(shown, request.unit),
+        text=PageText(notice=request.notice),
+    )
+    return MapResult(page, out / "umap.png", scores, len(cohort.clips), len(cohort.studies), len(strips))
+
+
+def _load(request: MapRequest) -> Cohort:
+    labels = read_labels(request.labels)
+    tables = [labels] + ([read_predictions(request.predictions)] if request.predictions else [])
+    cohort = load_cohort(request.embeddings, request.store, tables)
+    if request.labels and not set(labels["study"]) & set(cohort.studies["study"]):
+        raise PreprocessError("the labels name none of the embedded studies", "they need the store's study keys")
+    if not request.place:
+        return cohort
+    if not request.place_store:
+        raise PreprocessError("--place needs --place-store", "give the store of the studies to be placed")
+    theirs = [labels]
+    if request.place_predictions:
+        theirs.append(read_predictions(request.place_predictions))
+    return join_cohorts(cohort, load_cohort(request.place, request.place_store, theirs, placed=True))
+
+
+def _opening(shown: list[Variable], unit: Unit) -> str:
+    fitting = [variable.name for variable in shown if unit == "clip" or variable.level == "study"]
+    return (fitting or [shown[0].name])[0]
+
+
+def _write_coordinates(out: Path, cohort: Cohort, chart: ChartMap) -> None:
+    table = coordinates(cohort, chart)
+    table.to_parquet(out / "coordinates.parquet", index=False)
+    table.to_csv(out / "coordinates.csv", index=False, float_format="%.5f")
+
+
+def _write_summary(path: Path, cohort: Cohort, scores: Mapping[str, Mapping[str, Any]], settings: UmapSettings) -> None:
+    summary = {
+        "n_clips": int((~cohort.clips["placed"]).sum()),
+        "n_studies": int((~cohort.studies["placed"]).sum()),
+        "n_placed": int(cohort.studies["placed"].sum()),
+        "silhouette": scores,
+        "umap": vars(settings),
+    }
+    path.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")

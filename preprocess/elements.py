@@ -1,0 +1,150 @@
+"""Values of a DICOM data set, read from its raw elements where they are plain.
+
+This is the hot path of a conversion (hundreds of files a study): only what is unusual goes through pydicom's own
+conversion.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import math
+import struct
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pydicom
+from pydicom.datadict import tag_for_keyword
+from pydicom.dataelem import RawDataElement
+from pydicom.dataset import Dataset
+from pydicom.errors import BytesLengthException, InvalidDicomError
+
+from preprocess.errors import PreprocessError
+
+__all__ = ["MALFORMED", "number", "numbers", "parse", "quiet_pydicom", "raw", "short", "study_uid_of", "text"]
+
+# What pydicom raises on broken input; a bug of our own (NameError, ImportError …) is not among them.
+MALFORMED = (
+    InvalidDicomError,
+    BytesLengthException,
+    EOFError,
+    OSError,
+    struct.error,
+    ValueError,
+    KeyError,
+    IndexError,
+    TypeError,
+    AttributeError,
+    NotImplementedError,
+    OverflowError,
+    RecursionError,
+    MemoryError,
+)
+# fmt: off
+_KEYWORDS = (
+    "SpecificCharacterSet", "ImageType", "SOPClassUID", "SOPInstanceUID", "StudyDate", "AcquisitionDate",
+    "AcquisitionTime", "AcquisitionDateTime", "ContentTime", "SeriesTime", "AccessionNumber", "Manufacturer",
+    "ManufacturerModelName", "SeriesDescription", "PatientID", "PatientBirthDate", "PatientSex", "PatientAge",
+    "SequenceName", "SliceThickness", "TriggerTime", "NominalInterval", "CardiacNumberOfImages",
+    "MagneticFieldStrength", "ProtocolName", "StudyInstanceUID", "SeriesInstanceUID", "AcquisitionNumber",
+    "InstanceNumber", "ImagePositionPatient", "ImageOrientationPatient", "TemporalPositionIdentifier",
+    "TemporalPositionIndex", "SamplesPerPixel", "PhotometricInterpretation", "NumberOfFrames", "Rows", "Columns",
+    "PixelSpacing", "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "BurnedInAnnotation",
+    "RescaleIntercept", "RescaleSlope", "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence",
+    "PixelData",
+)
+# fmt: on
+_TAGS = {keyword: pydicom.tag.Tag(tag_for_keyword(keyword) or 0) for keyword in _KEYWORDS}
+_SPECIFIC = list(_TAGS.values())
+
+
+@contextmanager
+def quiet_pydicom() -> Iterator[None]:
+    """Silence pydicom: it quotes offending values in warnings and log lines; those may be identifiers."""
+    loggers = [logging.getLogger(name) for name in ("pydicom", "pylibjpeg", "openjpeg", "libjpeg")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL + 1)  # their children inherit it
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+def text(dataset: Dataset, keyword: str) -> str:
+    """A value as text without surrounding blanks; empty where absent."""
+    element: Any = dataset.get_item(_TAGS[keyword])
+    if element is None:
+        return ""
+    value = element.value
+    if isinstance(element, RawDataElement) and isinstance(value, bytes) and value.isascii():
+        return value.decode("ascii").strip(" \0")
+    value = dataset[_TAGS[keyword]].value
+    if value is None:
+        return ""
+    return "\\".join(str(part) for part in value).strip() if _is_multi(value) else str(value).strip(" \0")
+
+
+def _is_multi(value: Any) -> bool:
+    return not isinstance(value, str | bytes) and hasattr(value, "__iter__")
+
+
+def numbers(dataset: Dataset, keyword: str) -> tuple[float, ...]:
+    """Finite numbers of a DS or IS element; empty where absent or not numbers."""
+    parts = text(dataset, keyword).split("\\")
+    try:
+        values = tuple(float(part) for part in parts)
+    except ValueError:
+        return ()
+    return values if all(math.isfinite(value) for value in values) else ()
+
+
+def number(dataset: Dataset, keyword: str, default: float = math.nan) -> float:
+    """The first number of an element."""
+    values = numbers(dataset, keyword)
+    return values[0] if values else default
+
+
+def short(dataset: Dataset, keyword: str, default: int = 0) -> int:
+    """An unsigned 16-bit value (US)."""
+    element: Any = dataset.get_item(_TAGS[keyword])
+    if isinstance(element, RawDataElement) and element.value is not None and len(element.value) == 2:
+        return int.from_bytes(element.value, "little" if element.is_little_endian else "big")
+    value = None if element is None else dataset[_TAGS[keyword]].value
+    return default if value is None else int(value)
+
+
+def raw(dataset: Dataset, keyword: str) -> Any:
+    """An element without conversion; None where absent."""
+    return dataset.get_item(_TAGS[keyword])
+
+
+def parse(data: bytes) -> Dataset:
+    """The elements that a conversion needs.
+
+    Raises:
+        PreprocessError: not DICOM, or its structure is broken.
+    """
+    is_bare = data[:2] in (b"\x08\x00", b"\x02\x00")  # no preamble: the first group follows at once
+    if data[128:132] != b"DICM" and not is_bare:
+        raise PreprocessError("not a DICOM file")
+    try:
+        return pydicom.dcmread(io.BytesIO(data), force=is_bare, specific_tags=_SPECIFIC)
+    except MALFORMED as error:
+        raise PreprocessError("damaged DICOM file (its structure cannot be read)") from error
+
+
+def study_uid_of(path: Path) -> str:
+    """StudyInstanceUID of a file; empty where it has none or cannot be read."""
+    try:
+        with quiet_pydicom():
+            dataset = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=[_TAGS["StudyInstanceUID"]])
+            return text(dataset, "StudyInstanceUID")
+    except MALFORMED:
+        return ""

@@ -1,0 +1,118 @@
+"""Reading clips, and what becomes of them on the device."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pytest
+import torch
+
+from cmr_clip.data.clips import Clip, ClipKey, ClipReader, ClipSpec, stack_clips, subsample_frames
+from cmr_clip.errors import CmrClipError
+from cmr_clip.transforms.clip_transform import Augmentation, ClipTransform
+from preprocess.store import Study, read_study, write_study
+from preprocess.views import View
+from tests.support.cohort import Cohort, stack
+
+
+@pytest.mark.parametrize(
+    ("total", "wanted"),
+    [
+        (25, [0, 1, 3, 4, 6, 8, 9, 11, 12, 14, 16, 17, 19, 20, 22, 24]),
+        (30, [0, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29]),
+        (1, [0] * 16),
+    ],
+)
+def test_temporal_subsampling_is_the_papers(total: int, wanted: list[int]) -> None:
+    assert subsample_frames(total, 16).tolist() == wanted
+
+
+def test_temporal_subsampling_equals_the_float_formula() -> None:
+    for total in range(1, 200):
+        slow = torch.linspace(0, total - 1, 16, dtype=torch.float64).add(1e-9).floor().long()
+        assert subsample_frames(total, 16).tolist() == slow.tolist()
+
+
+def test_a_clip_is_the_stored_slice(cohort: Cohort) -> None:
+    patient, study = cohort.patients[1], cohort.studies[1]
+    stored = read_study(cohort.store, patient, study).views[View.SAX]
+    reader = ClipReader(cohort.store, 8)
+    clip = reader.read(ClipKey(patient, study, "SAX", 1))
+    np.testing.assert_array_equal(clip.frames, stored.pixels[1][subsample_frames(12, 8)])
+    assert clip.spacing == (2.0, 2.0)
+    again = pickle.loads(pickle.dumps(reader)).read(ClipKey(patient, study, "SAX", 1))
+    torch.testing.assert_close(again.frames, clip.frames)
+
+
+def test_the_cache_keeps_to_its_size(cohort: Cohort) -> None:
+    reader = ClipReader(cohort.store, 4, cache_mb=1)
+    key = ClipKey(cohort.patients[2], cohort.studies[2], "4CH", 0)
+    assert reader.read(key) is reader.read(key)
+    assert ClipReader(cohort.store, 4).read(key) is not ClipReader(cohort.store, 4).read(key)
+
+
+def test_a_missing_slice_is_one_clear_error(cohort: Cohort) -> None:
+    key = ClipKey(cohort.patients[1], cohort.studies[1], "SAX", 9)
+    with pytest.raises(CmrClipError, match=f"{cohort.studies[1]} has no slice 9 of view SAX"):
+        ClipReader(cohort.store, 8).read(key)
+
+
+def test_sixteen_bits_go_through_the_stored_window(tmp_path) -> None:
+    pixels = np.array([0, 100, 600, 1100, 4000], np.uint16).reshape(1, 1, 1, 5)
+    wide = stack(pixels)
+    wide = type(wide)(**{**vars(wide), "intensity_window": (100.0, 1100.0)})
+    write_study(tmp_path, Study("0" * 16, "1" * 16, {View.SAX: wide}))
+    clip = ClipReader(tmp_path, 1).read(ClipKey("0" * 16, "1" * 16, "SAX", 0))
+    assert clip.frames.flatten().tolist() == [0, 0, 128, 255, 255]
+
+
+def disc(rows: int, columns: int, spacing: float, radius_mm: float = 30.0) -> Clip:
+    y, x = np.mgrid[:rows, :columns]
+    distance = spacing * np.hypot(y + 0.5 - rows / 2, x + 0.5 - columns / 2)
+    frame = (255 * (distance < radius_mm)).astype(np.uint8)
+    return Clip(torch.from_numpy(np.stack([frame] * 2)), (spacing, spacing))
+
+
+def area_mm2(clips: torch.Tensor, spec: ClipSpec) -> torch.Tensor:
+    bright = (clips[:, 0, 0] * spec.std + spec.mean).sum((1, 2))
+    assert spec.field_of_view_mm is not None
+    return bright * (spec.field_of_view_mm / spec.size) ** 2
+
+
+def test_a_field_of_view_in_mm_makes_sizes_comparable_between_scanners() -> None:
+    spec = ClipSpec(n_frames=2, size=64, field_of_view_mm=120)
+    raw = stack_clips([disc(100, 80, 2.0), disc(256, 216, 0.75), disc(130, 180, 1.2)])
+    areas = area_mm2(ClipTransform(spec)(raw), spec)
+    assert areas.tolist() == pytest.approx([np.pi * 30**2] * 3, rel=0.02)
+
+
+def test_the_crop_is_a_fraction_of_the_shorter_side() -> None:
+    ramp = torch.arange(100, dtype=torch.uint8).repeat(60, 1)[None]
+    spec = ClipSpec(n_frames=1, size=48, crop=0.8, mean=0.0, std=1.0)
+    row = ClipTransform(spec)(stack_clips([Clip(ramp, (1.0, 1.0))]))[0, 0, 0, 0] * 255
+    torch.testing.assert_close(row, torch.arange(26.0, 74.0), atol=1e-3, rtol=0)
+
+
+def test_padding_a_batch_does_not_change_a_clip() -> None:
+    spec = ClipSpec(n_frames=2, size=32, field_of_view_mm=120)
+    alone = ClipTransform(spec)(stack_clips([disc(100, 80, 2.0)]))
+    among = ClipTransform(spec)(stack_clips([disc(100, 80, 2.0), disc(140, 150, 2.0)]))
+    torch.testing.assert_close(alone[0], among[0], atol=1e-4, rtol=0)
+
+
+def test_augmentation_is_the_same_for_all_frames_and_differs_between_clips() -> None:
+    torch.manual_seed(0)
+    transform = ClipTransform(ClipSpec(2, 32, field_of_view_mm=120), Augmentation(noise=0.0, shift=0.2))
+    clips = transform(stack_clips([disc(100, 80, 2.0, 20.0)] * 3))
+    torch.testing.assert_close(clips[:, :, 0], clips[:, :, 1])
+    assert (clips[0] - clips[1]).abs().max() > 0.5
+
+
+def test_augmentation_never_mirrors() -> None:
+    torch.manual_seed(0)
+    image = torch.zeros(1, 64, 64, dtype=torch.uint8)
+    image[0, :, :32] = 255  # the left half is bright
+    transform = ClipTransform(ClipSpec(1, 32, crop=1.0), Augmentation())
+    clips = transform(stack_clips([Clip(image, (1.0, 1.0))] * 64))
+    assert (clips[..., :16].mean((1, 2, 3, 4)) > clips[..., 16:].mean((1, 2, 3, 4))).all()

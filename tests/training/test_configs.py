@@ -1,0 +1,124 @@
+"""Every configuration runs: fit, test and, for heads, predict, on a small cohort and on the CPU."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+
+from cmr_clip.cli import main
+from tests.support.cohort import TOKENIZER, Cohort
+
+CONFIGS = sorted((Path(__file__).parents[2] / "configs").rglob("*.yaml"))
+
+
+def options(cohort: Cohort, root: Path, **more: object) -> list[str]:
+    """Command-line options that point a configuration at the small cohort."""
+    values = {
+        "data.init_args.store": cohort.store,
+        "data.init_args.splits": cohort.splits,
+        "trainer.default_root_dir": root,
+        "trainer.accelerator": "cpu",
+        "trainer.devices": 1,
+        "trainer.strategy": "auto",
+        "trainer.precision": "32-true",
+        "trainer.max_epochs": 2,
+        "trainer.check_val_every_n_epoch": 1,
+        **more,
+    }
+    return [text for name, value in values.items() for text in (f"--{name}", str(value))]
+
+
+def of_kind(path: Path, cohort: Cohort) -> dict[str, object]:
+    """What differs by kind of configuration."""
+    if path.parent.name == "pretrain" or path.stem == "pretrain":
+        return {"data.init_args.sentences": cohort.sentences, "data.init_args.batch_size": 4}
+    return {"data.init_args.labels": cohort.labels, "model.init_args.encoder_checkpoint": "null"}
+
+
+def test_there_are_configurations() -> None:
+    assert {path.relative_to(path.parents[1]).as_posix() for path in CONFIGS} >= {
+        "demo/pretrain.yaml",
+        "demo/lvef.yaml",
+        "pretrain/shad.yaml",
+    }
+
+
+@pytest.mark.parametrize("path", [p for p in CONFIGS if p.parent.name == "demo"], ids=lambda p: p.stem)
+def test_a_demo_configuration_fits_and_tests(path: Path, cohort: Cohort, tmp_path: Path) -> None:
+    arguments = ["--config", str(path), *options(cohort, tmp_path, **of_kind(path, cohort))]
+    assert main(["fit", *arguments]) == 0
+    history = pd.read_csv(tmp_path / "metrics.csv")
+    assert history["epoch"].tolist() == [0, 1]
+    assert history["train/loss"].notna().all()
+    checkpoint = tmp_path / "checkpoints" / "last.ckpt"
+    assert main(["test", *arguments, "--ckpt_path", str(checkpoint)]) == 0
+    metrics = json.loads((tmp_path / "test_metrics.json").read_text())
+    assert {"pretrain": "test/retrieval/r_at_5", "lvef": "test/lvef_percent/mae"}[path.stem] in metrics
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", [p for p in CONFIGS if p.parent.name == "pretrain"], ids=lambda p: p.stem)
+def test_a_full_size_configuration_takes_a_step(path: Path, cohort: Cohort, tmp_path: Path) -> None:
+    smaller = {
+        "trainer.fast_dev_run": "true",
+        "data.init_args.batch_size": 2,
+        "data.init_args.num_workers": 0,
+        "data.init_args.studies_per_eval_batch": 1,
+        "model.init_args.text_encoder.init_args.source": TOKENIZER,
+        "model.init_args.kinetics_weights": "null",
+    }
+    arguments = options(cohort, tmp_path, **{**of_kind(path, cohort), **smaller})
+    assert main(["fit", "--config", str(path), *arguments]) == 0
+
+
+def test_shad_holds_the_papers_values() -> None:
+    import yaml
+
+    path = next(p for p in CONFIGS if p.stem == "shad")
+    config = yaml.safe_load(path.read_text())
+    model, data = config["model"]["init_args"], config["data"]["init_args"]
+    assert (config["trainer"]["devices"], config["trainer"]["max_epochs"], data["batch_size"]) == (4, 600, 32)
+    assert model["optimizer"]["init_args"] == {"lr": 4.8e-5, "weight_decay": 1e-6, "eps": 1e-8}
+    assert model["lr_scheduler"]["init_args"] == {"milestones": [300], "gamma": 0.1}
+    assert (model["flood_level"], model["embed_dim"], data["n_sentences"]) == (0.05, 512, 5)
+    assert model["text_encoder"]["init_args"]["frozen_layers"] == 6
+    assert (data["clip"]["n_frames"], data["clip"]["size"]) == (16, 224)
+    every = [
+        c["init_args"]["every_n_epochs"] for c in config["trainer"]["callbacks"] if "Checkpoint" in c["class_path"]
+    ]
+    assert every == [10]
+
+
+def test_a_head_learns_from_the_frozen_encoder_and_predicts_a_store(cohort: Cohort, tmp_path: Path) -> None:
+    path = next(p for p in CONFIGS if p.stem == "lvef")
+    more = {**of_kind(path, cohort), "trainer.max_epochs": 60, "trainer.check_val_every_n_epoch": 30}
+    arguments = ["--config", str(path), *options(cohort, tmp_path / "run", **more)]
+    assert main(["fit", *arguments]) == 0
+    checkpoint = str(tmp_path / "run" / "checkpoints" / "last.ckpt")
+    assert main(["test", *arguments, "--ckpt_path", checkpoint]) == 0
+    metrics = json.loads((tmp_path / "run" / "test_metrics.json").read_text())
+    assert metrics["test/lvef_percent/mae"] < 0.8 * metrics["test/lvef_percent/mae_mean_predictor"]
+    assert main(["predict", *arguments, "--ckpt_path", checkpoint]) == 0
+    predictions = pd.read_csv(tmp_path / "run" / "predictions.csv", dtype={"study": str, "patient": str})
+    assert sorted(predictions["study"]) == sorted(cohort.studies)
+    attention = pd.read_csv(tmp_path / "run" / "attention.csv", dtype={"study": str})
+    assert attention.groupby("study")["weight"].sum().tolist() == pytest.approx([1.0] * len(cohort.studies), abs=1e-5)
+
+
+def test_an_interrupted_fit_goes_on_where_it_stopped(cohort: Cohort, tmp_path: Path) -> None:
+    path = next(p for p in CONFIGS if p.stem == "lvef")
+    kind = of_kind(path, cohort)
+    for root, epochs in (("whole", (40,)), ("parts", (20, 40))):
+        for last in epochs:
+            more = {**kind, "trainer.max_epochs": last, "trainer.check_val_every_n_epoch": 20}
+            arguments = options(cohort, tmp_path / root, **more)
+            assert main(["fit", "--config", str(path), *arguments, "--ckpt_path", "last"]) == 0
+    states = [
+        torch.load(tmp_path / root / "checkpoints" / "last.ckpt", weights_only=True) for root in ("whole", "parts")
+    ]
+    assert states[0]["epoch"] == states[1]["epoch"] == 39
+    assert pd.read_csv(tmp_path / "parts" / "metrics.csv")["epoch"].tolist() == list(range(40))
