@@ -49,6 +49,11 @@ class DemoPlan:
     configs: Path = field(default_factory=lambda: Path("configs/demo"))
 
     @property
+    def key(self) -> Path:
+        """Site key of the simulated cohort; the real studies get a secret one of their own."""
+        return self.run / "private" / "site.key"
+
+    @property
     def full_scale(self) -> bool:
         """Whether the accuracy checks mean anything."""
         return self.patients >= 96
@@ -60,7 +65,7 @@ def demo_steps(plan: DemoPlan) -> list[Step]:
 
 
 def _data_steps(plan: DemoPlan) -> list[Step]:
-    run, key = plan.run, ("--key", f"{plan.run}/private/site.key")
+    run, key = plan.run, ("--key", str(plan.key))
     raw, store = f"{run}/raw", f"{run}/store"
     tables = ("--store", store, *key)
     commands = [
@@ -98,7 +103,7 @@ def _data_steps(plan: DemoPlan) -> list[Step]:
             ("cmr-preprocess", "labels", *truth, "--out", f"{run}/truth_labels.csv"),
         )
     )
-    fractions = ("--fractions", "0.62", "0.08", "0.3", "--seed", str(plan.seed))
+    fractions = ("--fractions", "0.62", "0.08", "0.3", "--seed", str(plan.seed), "--overwrite")
     splits = ("--store", store, "--out", f"{run}/splits.csv", *fractions)
     return [*steps, Step("splits", "split by patient", ("cmr-preprocess", "splits", *splits))]
 
@@ -141,11 +146,11 @@ def _real_steps(plan: DemoPlan) -> list[Step]:
     if plan.real is None:
         return []
     run, real = plan.run, plan.run / "real"
-    store, key = f"{real}/store", f"{run}/private/site.key"
+    store = f"{real}/store"
     predict = ("cmr-clip", "predict", "--config", f"{plan.configs}/lvef.yaml", *_overrides(plan, "lvef", "lvef"))
     predict = (*predict, "--ckpt_path", f"{run}/lvef/checkpoints/last.ckpt")
     predict = (*predict, "--data.init_args.store", store, "--trainer.default_root_dir", str(real))
-    convert = ("cmr-preprocess", "convert", "--input", str(plan.real), "--out", store, "--key", key)
+    convert = ("cmr-preprocess", "convert", "--input", str(plan.real), "--out", store)
     embed = ("cmr-clip", "embed", *_checkpoint(run), "--store", store, "--out", f"{real}/embeddings.parquet")
     return [
         Step("real_convert", "convert the real DICOM", convert),
@@ -193,5 +198,5 @@ def _overrides(plan: DemoPlan, config: str, folder: str) -> tuple[str, ...]:
         options += ["--model.init_args.encoder_checkpoint", f"{plan.run}/pretrain/checkpoints/last.ckpt"]
     if not plan.full_scale:
         epochs = str(_SMOKE_EPOCHS[config])
-        options += ["--trainer.max_epochs", epochs, "--model.init_args.lr_scheduler.init_args.T_max", epochs]
+        options += ["--trainer.max_epochs", epochs, "--model.init_args.lr_scheduler.init_args.total_epochs", epochs]
     return tuple(options)

@@ -147,6 +147,8 @@ class MViT(nn.Module):
         patch_kernel: (T, H, W).
         patch_stride: (T, H, W).
         pool_norm_eps: see `MViTBlock`.
+        init_std: of the linear layers' initial weights; 0.02 suits hundreds of channels, narrow networks learn
+            nothing for a long time unless it is about 1/sqrt(channels).
 
     Attributes:
         config: the arguments as plain values; `MViT(**config)` builds the same network.
@@ -162,6 +164,7 @@ class MViT(nn.Module):
         patch_kernel: Grid = (3, 7, 7),
         patch_stride: Grid = (2, 4, 4),
         pool_norm_eps: float = 1e-5,
+        init_std: float = 0.02,
     ) -> None:
         super().__init__()
         self.clip_shape = cast(Grid, tuple(clip_shape))
@@ -174,6 +177,7 @@ class MViT(nn.Module):
             "patch_kernel": list(patch_kernel),
             "patch_stride": list(patch_stride),
             "pool_norm_eps": pool_norm_eps,
+            "init_std": init_std,
         }
         self.patch_embed = PatchEmbed(dims[0], patch_kernel, patch_stride)
         grid = tuple((size - 1) // step + 1 for size, step in zip(clip_shape, patch_stride, strict=True))
@@ -182,7 +186,7 @@ class MViT(nn.Module):
         )
         self.blocks = nn.ModuleList(_stage_blocks(dims, heads, depths, pool_norm_eps))
         self.norm_embed = nn.LayerNorm(dims[-1], eps=1e-6)
-        self.apply(_init_weights)
+        self.apply(partial(_init_weights, std=init_std))
         for parameter in self.cls_positional_encoding.parameters():
             nn.init.trunc_normal_(parameter, std=0.02)
 
@@ -231,8 +235,8 @@ def _stage_blocks(
     return blocks
 
 
-def _init_weights(module: nn.Module) -> None:
+def _init_weights(module: nn.Module, std: float) -> None:
     if isinstance(module, nn.Linear):
-        nn.init.trunc_normal_(module.weight, std=0.02)
+        nn.init.trunc_normal_(module.weight, std=std)
         if module.bias is not None:
             nn.init.zeros_(module.bias)

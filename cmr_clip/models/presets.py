@@ -32,10 +32,18 @@ def _mvit_b(frames: int, pool_norm_eps: float) -> MViT:
 
 
 def mvit_tiny(frames: int = 8, size: int = 64) -> MViT:
-    """A four-block mViT for tests and for the demo on two cores.
+    """A four-block mViT with coarse patches, for tests and for the demo on two cores.
 
     Args:
         frames: frames of a clip.
         size: rows and columns of a clip.
     """
-    return MViT((frames, size, size), dims=(48, 96, 192), heads=(1, 2, 4), depths=(1, 1, 2))
+    return MViT(
+        (frames, size, size),
+        dims=(64, 128, 256),
+        heads=(1, 2, 4),
+        depths=(1, 1, 2),
+        patch_kernel=(3, 15, 15),
+        patch_stride=(2, 8, 8),
+        init_std=0.1,
+    )

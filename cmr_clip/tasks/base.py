@@ -59,9 +59,13 @@ class VideoTask(pl.LightningModule):
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """The optimiser over every parameter that trains, and its schedule."""
         optimizer = self._make_optimizer(p for p in self.parameters() if p.requires_grad)
+        self.shape_optimizer(optimizer)
         if self._make_scheduler is None:
             return optimizer
         return {"optimizer": optimizer, "lr_scheduler": self._make_scheduler(optimizer)}
+
+    def shape_optimizer(self, optimizer: torch.optim.Optimizer) -> None:
+        """Change the new optimiser before a schedule sees it; nothing by default."""
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Describe the encoder and its input in plain values, so that a stranger can rebuild and feed it."""

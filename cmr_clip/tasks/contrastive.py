@@ -45,6 +45,7 @@ class ContrastivePretraining(VideoTask):
         video_weight: λ, weight of the clip-to-report direction; the paper gives none, 0.75 follows ConVIRT.
         flood_level: b of Eq. 3 (the paper: 0.05); validation is never flooded.
         negatives: `gathered` compares with all ranks, `local` with the own rank only, as the paper did.
+        text_lr_factor: learning rate of the BERT relative to the rest (the paper: the same).
         optimizer: made from the trainable parameters.
         lr_scheduler: stepped once per epoch.
     """
@@ -62,6 +63,7 @@ class ContrastivePretraining(VideoTask):
         video_weight: float = 0.75,
         flood_level: float = 0.05,
         negatives: Negatives = "gathered",
+        text_lr_factor: float = 1.0,
         optimizer: OptimizerCallable = torch.optim.AdamW,
         lr_scheduler: LRSchedulerCallable | None = None,
     ) -> None:
@@ -79,6 +81,7 @@ class ContrastivePretraining(VideoTask):
         self.kinetics_weights = kinetics_weights
         self.video_weight = video_weight
         self.flood_level = flood_level
+        self.text_lr_factor = text_lr_factor
         self.negatives: Negatives = negatives
         self._studies: list[Tensor] = []
         self._reports: list[Tensor] = []
@@ -104,6 +107,17 @@ class ContrastivePretraining(VideoTask):
                 f"the text encoder {source}",
                 f"make it again with cmr-preprocess reports --tokenizer {source}",
             )
+
+    def shape_optimizer(self, optimizer: torch.optim.Optimizer) -> None:
+        """Give the BERT its own learning rate."""
+        if self.text_lr_factor == 1.0:
+            return
+        bert = {id(parameter) for parameter in self.model.text_encoder.parameters()}
+        (group,) = optimizer.param_groups
+        text = [parameter for parameter in group["params"] if id(parameter) in bert]
+        group["params"] = [parameter for parameter in group["params"] if id(parameter) not in bert]
+        settings = {name: value for name, value in group.items() if name != "params"}
+        optimizer.add_param_group({**settings, "params": text, "lr": self.text_lr_factor * group["lr"]})
 
     def loss(self, video: Tensor, text: Tensor, report: Tensor) -> Tensor:
         """The unflooded loss of this rank, Eq. 1 and 2; embeddings `[B, E]`, report ids `[B]`."""
