@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from transformers.utils.logging import disable_progress_bar, set_verbosity_error
 from cmr_clip.callbacks.progress import progress_callback
 from cmr_clip.data.modules import StoreDataModule
 from cmr_clip.errors import ConfigurationError
+from cmr_clip.models.checkpoints import read_checkpoint
 from cmr_clip.tasks.base import VideoTask
 
 __all__ = ["CmrClipCLI", "run_training"]
@@ -30,6 +32,9 @@ _HINTS = (
 )
 
 
+_NAMED_CHECKPOINTS = (None, "last", "best", "hpc")
+
+
 class CmrClipCLI(LightningCLI):
     """The configuration alone decides what is built; a checkpoint only brings weights and state."""
 
@@ -41,7 +46,10 @@ class CmrClipCLI(LightningCLI):
 
     def before_instantiate_classes(self) -> None:
         """Keep all files of a run in its `default_root_dir`: checkpoints, TensorBoard events, tables."""
-        trainer = self.config[self.config["subcommand"]]["trainer"]
+        chosen = self.config[self.config["subcommand"]]
+        if chosen.get("ckpt_path") not in _NAMED_CHECKPOINTS:
+            read_checkpoint(Path(chosen["ckpt_path"]))  # one clear error now instead of a traceback later
+        trainer = chosen["trainer"]
         root = Path(trainer.get("default_root_dir") or ".")
         for callback in trainer.get("callbacks") or []:
             if callback.class_path.endswith(".ModelCheckpoint") and callback.init_args.dirpath is None:
@@ -72,7 +80,11 @@ def run_training(arguments: Sequence[str]) -> None:
             StoreDataModule,
             subclass_mode_model=True,
             subclass_mode_data=True,
-            trainer_defaults={"use_distributed_sampler": False, "callbacks": [progress_callback()]},
+            trainer_defaults={
+                "use_distributed_sampler": False,
+                "enable_progress_bar": sys.stdout.isatty(),
+                "callbacks": [progress_callback()],
+            },
             save_config_kwargs={"overwrite": True},
             seed_everything_default=0,
             parser_kwargs={"exit_on_error": False, "prog": "cmr-clip"},

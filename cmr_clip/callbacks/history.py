@@ -21,7 +21,7 @@ class HistoryFile(pl.Callback):
     def _path(trainer: pl.Trainer) -> Path:
         return Path(trainer.default_root_dir) / "metrics.csv"
 
-    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Keep what an interrupted run wrote, up to the epoch that comes next; a new run starts anew."""
         path = self._path(trainer)
         if trainer.is_global_zero and trainer.current_epoch and path.exists():

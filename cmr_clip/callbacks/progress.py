@@ -32,7 +32,7 @@ class ProgressLines(pl.Callback):
         self._start = 0.0
         self._first = 0
 
-    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Remember when and where the run started."""
         self._start, self._first = time.monotonic(), trainer.current_epoch
 

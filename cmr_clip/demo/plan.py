@@ -103,8 +103,9 @@ def _data_steps(plan: DemoPlan) -> list[Step]:
             ("cmr-preprocess", "labels", *truth, "--out", f"{run}/truth_labels.csv"),
         )
     )
-    fractions = ("--fractions", "0.62", "0.08", "0.3", "--seed", str(plan.seed), "--overwrite")
-    splits = ("--store", store, "--out", f"{run}/splits.csv", *fractions)
+    fractions = ("--fractions", "0.62", "0.08", "0.3", "--seed", str(plan.seed))
+    strata = ("--stratify", f"{run}/labels.csv:lvef_percent", "--overwrite")
+    splits = ("--store", store, "--out", f"{run}/splits.csv", *fractions, *strata)
     return [*steps, Step("splits", "split by patient", ("cmr-preprocess", "splits", *splits))]
 
 

@@ -45,6 +45,10 @@ class Head(nn.Module, ABC):
     def metrics(self) -> MetricCollection:
         """Metrics that take predictions and labels."""
 
+    def metric_target(self, truth: Tensor) -> Tensor:
+        """Labels `[B]` as the metrics take them."""
+        return truth.float()
+
     @abstractmethod
     def reference(self, truth: Tensor) -> dict[str, Tensor]:
         """Trivial predictions for labels `[B]`, by name: what a model must beat."""
@@ -131,6 +135,10 @@ class BinaryHead(Head):
     def metrics(self) -> MetricCollection:
         """Ranking metrics over the whole epoch."""
         return MetricCollection({"auroc": BinaryAUROC(), "average_precision": BinaryAveragePrecision()})
+
+    def metric_target(self, truth: Tensor) -> Tensor:
+        """Labels as integers."""
+        return truth.long()
 
     def reference(self, truth: Tensor) -> dict[str, Tensor]:
         """None: a constant cannot rank."""

@@ -143,9 +143,9 @@ class StudyFinetuning(VideoTask):
         data = self._data()
         if not self.cache_features or data.has_augmentation:
             return
-        for split in ("train", "val"):
-            dataset = data.dataset(split)
-            dataset.features = self._features_of(data, split)
+        with torch.random.fork_rng(devices=[]):  # the course of training must not depend on the cache
+            for split in ("train", "val"):
+                data.dataset(split).features = self._features_of(data, split)
 
     @torch.no_grad()
     def _features_of(self, data: StudyBagDataModule, split: str) -> dict[str, Tensor]:
@@ -190,7 +190,7 @@ class StudyFinetuning(VideoTask):
             known = ~truth.isnan()
             metrics = cast(MetricCollection, cast(nn.ModuleDict, self._metrics[stage])[head.target])
             if known.any():
-                metrics.update(predictions["scores"][head.target][known], truth[known].to(torch.float32))
+                metrics.update(predictions["scores"][head.target][known], head.metric_target(truth[known]))
                 self._log_references(head, truth[known], stage)
             self.log_dict(metrics, on_epoch=True, batch_size=len(batch["study"]))
         return predictions

@@ -18,9 +18,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small BERT as a local folder, in the format of any published one."""
     path = tmp_path_factory.mktemp("bert")
     torch.manual_seed(0)
-    config = BertConfig(
-        vocab_size=50, hidden_size=16, num_hidden_layers=4, num_attention_heads=2, intermediate_size=32
-    )
+    config = BertConfig(vocab_size=50, hidden_size=16, num_hidden_layers=4, num_attention_heads=2, intermediate_size=32)
     BertModel(config).save_pretrained(path)
     return path
 
@@ -49,7 +47,13 @@ def test_embeddings_and_first_layers_are_frozen_and_stay_in_evaluation_mode(fold
         if name.startswith(("bert.embeddings", "bert.encoder.layer.0.", "bert.encoder.layer.1."))
     }
     layers = encoder.bert.encoder.layer
-    assert [encoder.bert.embeddings.training, *(layer.training for layer in layers)] == [False, False, False, True, True]
+    assert [encoder.bert.embeddings.training, *(layer.training for layer in layers)] == [
+        False,
+        False,
+        False,
+        True,
+        True,
+    ]
     encoder(*batch()).sum().backward()
     assert {name for name, p in encoder.named_parameters() if p.grad is None} == frozen
 
@@ -70,7 +74,7 @@ def test_the_packaged_bert_loads() -> None:
 
 
 def test_more_frozen_layers_than_there_are(folder: Path) -> None:
-    with pytest.raises(CmrClipError, match="frozen_layers is 5.* has 4 layers"):
+    with pytest.raises(CmrClipError, match=r"frozen_layers is 5.* has 4 layers"):
         BertTextEncoder(str(folder), frozen_layers=5)
 
 

@@ -40,7 +40,7 @@ def one_line(capsys: pytest.CaptureFixture[str]) -> str:
     [
         (("--model.init_args.freez", "encoder"), ["freez"]),
         (("--data.init_args.batch_size", "many"), ["batch_size", "many"]),
-        (("--trainer.max_epoch", "3"), ["max_epoch"]),
+        (("--trainer.epochs", "3"), ["trainer.epochs"]),
         (("--config", "/nowhere.yaml"), ["/nowhere.yaml"]),
     ],
 )
@@ -57,6 +57,7 @@ def test_a_wrong_configuration_is_named_and_ends_with_2(change, words, cohort, t
         (("--data.init_args.splits", "/nowhere.csv"), ["/nowhere.csv"]),
         (("--data.init_args.labels", "null"), ["labels", "cmr-preprocess labels"]),
         (("--data.init_args.clip.size", "32"), ["clip", "64"]),
+        (("--ckpt_path", "/nowhere.ckpt"), ["/nowhere.ckpt", "cmr-clip fit"]),
         (("--data.init_args.views", "[4CH, 5CH]"), ["5CH", "4CH"]),
         (("--model.init_args.encoder_checkpoint", "/nowhere.ckpt"), ["/nowhere.ckpt"]),
     ],
