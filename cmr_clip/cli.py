@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from importlib import import_module
 
 from cmr_clip import __version__
 from cmr_clip.errors import ConfigurationError
+from preprocess.command_line import add_commands
 from preprocess.errors import PreprocessError
 
 __all__ = ["main"]
@@ -34,16 +34,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name, text in _TRAINING.items():
         commands.add_parser(name, help=text)
-    for name in _COMMANDS:
-        module = import_module(f"cmr_clip.commands.{name}")
-        command = commands.add_parser(
-            module.NAME,
-            help=module.HELP,
-            description=module.__doc__,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
-        module.configure(command)
-        command.set_defaults(run=module.run)
+    add_commands(commands, "cmr_clip.commands", _COMMANDS)
     return parser
 
 

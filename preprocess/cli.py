@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from importlib import import_module
 
 from preprocess import __version__
+from preprocess.command_line import add_commands
 from preprocess.errors import PreprocessError
 
 __all__ = ["main"]
@@ -24,16 +24,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for name in _COMMANDS:
-        module = import_module(f"preprocess.commands.{name}")
-        command = commands.add_parser(
-            module.NAME,
-            help=module.HELP,
-            description=module.__doc__,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
-        module.configure(command)
-        command.set_defaults(run=module.run)
+    add_commands(commands, "preprocess.commands", _COMMANDS)
     return parser
 
 

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pandas as pd
 import pytorch_lightning as pl
 from torch import Tensor
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, DistributedSampler
 
 from cmr_clip.data.clips import ClipReader, ClipSpec, clip_keys
 from cmr_clip.data.datasets import Bag, PairDataset, PairSample, StudyBagDataset, collate_bags, collate_pairs
@@ -86,11 +86,18 @@ class StoreDataModule(pl.LightningDataModule):
         transform = self._train_transform if training else self._eval_transform
         return {**{k: v for k, v in batch.items() if k != "raw"}, "clips": transform(batch["raw"])}
 
-    def _bag_loader(self, dataset: StudyBagDataset, batch_size: int, shuffle: bool = False) -> DataLoader[Bag]:
+    def _bag_loader(
+        self,
+        dataset: StudyBagDataset,
+        batch_size: int,
+        shuffle: bool = False,
+        sampler: DistributedSampler[Bag] | None = None,
+    ) -> DataLoader[Bag]:
         return DataLoader(
             dataset,
             batch_size=batch_size,
             shuffle=shuffle,
+            sampler=sampler,
             collate_fn=collate_bags,
             num_workers=0 if dataset.features else self.num_workers,
         )
@@ -261,8 +268,14 @@ class StudyBagDataModule(StoreDataModule):
         return self._bag_loader(self.dataset(split), self.studies_per_eval_batch)
 
     def train_dataloader(self) -> DataLoader[Bag]:
-        """Training studies in random order."""
-        return self._bag_loader(self.dataset("train"), self.batch_size, shuffle=True)
+        """Training studies in random order, each on one rank."""
+        dataset, trainer = self.dataset("train"), cast(pl.Trainer, self.trainer)
+        if trainer.world_size == 1:
+            return self._bag_loader(dataset, self.batch_size, shuffle=True)
+        share: DistributedSampler[Bag] = DistributedSampler(
+            dataset, trainer.world_size, trainer.global_rank, shuffle=True
+        )
+        return self._bag_loader(dataset, self.batch_size, sampler=share)
 
     def val_dataloader(self) -> DataLoader[Bag]:
         """Validation studies."""

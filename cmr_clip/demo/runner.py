@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shlex
 import shutil
@@ -35,7 +36,7 @@ def run_steps(steps: Sequence[Step], run: Path) -> dict[str, float]:
     for number, step in enumerate(steps, 1):
         console().print(f"\n[bold]{number}/{len(steps)} {step.title}[/bold]", markup=True)
         console().print(f"$ {shlex.join(step.command)}", markup=False)
-        wanted = {"command": list(step.command), "before": list(before)}
+        wanted = {"command": _fingerprint(step), "before": list(before)}
         record = _read(run, step)
         if record.get("finished") and _same(record, wanted):
             console().print(f"already done, took {record['seconds']:.0f} s")
@@ -44,6 +45,11 @@ def run_steps(steps: Sequence[Step], run: Path) -> dict[str, float]:
         seconds[step.name] = round(record["seconds"], 1)
         before.append(record["finished"])
     return seconds
+
+
+def _fingerprint(step: Step) -> str:
+    """Stands for the command in records, which may outlive the run: a path can hold a name."""
+    return hashlib.sha256("\0".join(step.command).encode()).hexdigest()
 
 
 def _record_path(run: Path, step: Step) -> Path:

@@ -32,7 +32,7 @@ def summarise(plan: DemoPlan, steps: Sequence[Step], seconds: Mapping[str, float
         "lvef": _lvef(plan.run),
         "real": _real(plan),
         "seconds": dict(seconds),
-        "commands": {step.name: shlex.join(step.command) for step in steps},
+        "commands": {step.name: _command(plan, step) for step in steps},
         "versions": {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}},
     }
     return {**summary, "checks": accuracy_checks(summary)}
@@ -46,6 +46,11 @@ def accuracy_checks(summary: Mapping[str, Any]) -> dict[str, bool]:
         "LVEF error is below the unpretrained baseline": lvef["mae_pretrained"] < lvef["mae_baseline"],
         "LVEF error is below 0.8 of predicting the mean": lvef["mae_pretrained"] < 0.8 * lvef["mae_mean_predictor"],
     }
+
+
+def _command(plan: DemoPlan, step: Step) -> str:
+    """The command as typed, but for the path of real data, which can hold a name."""
+    return shlex.join("REAL" if plan.real and word == str(plan.real) else word for word in step.command)
 
 
 def _metrics(folder: Path) -> dict[str, float]:
