@@ -85,7 +85,8 @@ def _report(outcome: Outcome, store: Path) -> None:
     say(_summary(outcome))
     name = escape(str(store))
     say(f"Store: {name} (clips.parquet, clips.csv, ledger.csv)")
-    say(f"Next: cmr-preprocess reports --reports reports.csv --store {name} --out sentences.json")
+    if outcome.has_stored:
+        say(f"Next: cmr-preprocess reports --reports reports.csv --store {name} --out sentences.json")
 
 
 def _summary(outcome: Outcome) -> Table:
