@@ -165,6 +165,7 @@ def _map_steps(plan: DemoPlan) -> list[Step]:
     command = ["cmr-clip", "umap", "--embeddings", f"{run}/embeddings.parquet", "--store", f"{run}/store"]
     command += ["--labels", f"{run}/truth_labels.csv", "--out", f"{run}/map"]
     command += ["--color", "view", "phenotype", "lvef_percent", "sex", "vendor", "--notice", _NOTICE]
+    command += ["--min-dist", "0.5"]
     if plan.real is not None:
         command += ["--place", f"{run}/real/embeddings.parquet", "--place-store", f"{run}/real/store"]
         command += ["--place-predictions", f"{run}/real/predictions.csv"]

@@ -1,0 +1,60 @@
+"""The commands that the documentation shows exist and take the options that it gives them."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from cmr_clip import cli as training
+from preprocess import cli as preprocessing
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+
+
+def commands(page: Path) -> list[list[str]]:
+    """Command lines in the code blocks of a page."""
+    blocks = re.findall(r"^```\w*\n(.*?)^```", page.read_text(), re.M | re.S)
+    lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
+    return [
+        shlex.split(line, comments=True) for line in lines if line.strip().startswith(("cmr-preprocess ", "cmr-clip "))
+    ]
+
+
+def test_the_documentation_shows_commands() -> None:
+    assert len(commands(ROOT / "README.md")) >= 8
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_command_parses(page: Path) -> None:
+    for program, *arguments in commands(page):
+        if any(word in {"…", "..."} for word in arguments):
+            continue
+        if program == "cmr-preprocess":
+            assert preprocessing.build_parser().parse_args(arguments).run
+        elif arguments[0] in ("fit", "validate", "test", "predict"):
+            config = arguments[arguments.index("--config") + 1]
+            assert (ROOT / config).is_file()
+        else:
+            assert training.build_parser().parse_args(arguments).run
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    for page in [*PAGES, ROOT / "configs" / "README.md"]:
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_help_is_complete(capsys: pytest.CaptureFixture[str]) -> None:
+    for module in (training, preprocessing):
+        parser = module.build_parser()
+        (commands_of,) = [action for action in parser._actions if hasattr(action, "choices") and action.choices]
+        for name, command in commands_of.choices.items():
+            if name in ("fit", "validate", "test", "predict"):
+                continue
+            assert command.description, name
+            for action in command._actions:
+                assert action.help, f"{name} {action.option_strings}"
