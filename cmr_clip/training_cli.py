@@ -12,6 +12,7 @@ from typing import Any
 
 from jsonargparse import ArgumentError, Namespace
 from pytorch_lightning.cli import LightningCLI
+from rich.logging import RichHandler
 from transformers.utils.logging import disable_progress_bar, set_verbosity_error
 
 from cmr_clip.callbacks.progress import progress_callback
@@ -19,10 +20,12 @@ from cmr_clip.data.modules import StoreDataModule
 from cmr_clip.errors import ConfigurationError
 from cmr_clip.models.checkpoints import read_checkpoint
 from cmr_clip.tasks.base import VideoTask
+from preprocess.console import console
 
 __all__ = ["CmrClipCLI", "run_training"]
 
 _HINTS = (
+    ".*The dirpath has changed from.*",
     ".*does not have many workers.*",
     ".*The number of training batches.*",
     ".*treespec, LeafSpec.*",
@@ -61,6 +64,14 @@ class CmrClipCLI(LightningCLI):
                     save_dir=str(root), name="", version="tensorboard"
                 ),
             )
+
+    def after_fit(self) -> None:
+        """Say where the weights are and what to run next."""
+        last = getattr(self.trainer.checkpoint_callback, "last_model_path", "")
+        if not self.trainer.is_global_zero or not last:
+            return
+        configs = " ".join(f"--config {path}" for path in self.config["fit"].get("config") or [])
+        console().print(f"wrote {last}\nnext: cmr-clip test {configs} --ckpt_path {last}")
 
     def _prepare_subcommand_kwargs(self, subcommand: str) -> dict[str, Any]:
         """Never execute pickled code from a checkpoint."""
@@ -105,8 +116,12 @@ def _one_line(error: Exception) -> str:
 
 
 def _quieten() -> None:
-    """Hide hints of the libraries that do not concern a user of these data modules."""
+    """Let this project's messages through; hide hints of libraries that do not concern a user of its data modules."""
     logging.getLogger("pytorch_lightning.utilities.rank_zero").setLevel(logging.WARNING)
+    own = logging.getLogger("cmr_clip")
+    if not own.handlers:
+        own.addHandler(RichHandler(console=console(), show_time=False, show_level=False, show_path=False))
+    own.setLevel(logging.INFO)
     for hint in _HINTS:
         warnings.filterwarnings("ignore", hint)
     disable_progress_bar()  # type: ignore[no-untyped-call]

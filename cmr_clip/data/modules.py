@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,6 +20,8 @@ from cmr_clip.transforms.clip_transform import Augmentation, ClipTransform
 from preprocess.tables import SentenceIndex, read_labels, read_sentences, read_splits
 
 __all__ = ["ContrastiveDataModule", "StoreDataModule", "StudyBagDataModule"]
+
+_log = logging.getLogger(__name__)
 
 
 class StoreDataModule(pl.LightningDataModule):
@@ -160,6 +163,9 @@ class ContrastiveDataModule(StoreDataModule):
     def _manifest_with_reports(self, split: str) -> pd.DataFrame:
         clips = self.manifest_of(split)
         manifest: pd.DataFrame = clips[clips["study"].isin(list(self._reports.index.studies))]
+        missing = clips["study"].nunique() - manifest["study"].nunique()
+        if missing:
+            _log.warning("%d studies of split %s have no report and are left out", missing, split)
         if manifest.empty:
             raise CmrClipError(
                 f"no study of split {split!r} has a report in {self._sentences}",

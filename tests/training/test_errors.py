@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 from pathlib import Path
 
@@ -109,3 +110,14 @@ def test_an_index_of_another_vocabulary_is_refused(cohort, tmp_path, capsys) -> 
     arguments = options(cohort, tmp_path, **{"data.init_args.sentences": sentences})
     assert main(["fit", "--config", str(CONFIGS / "pretrain.yaml"), *arguments]) == 1
     assert "vocabulary" in one_line(capsys)
+
+
+def test_studies_without_a_report_are_counted_and_left_out(cohort, tmp_path, caplog) -> None:
+    content = json.loads(cohort.sentences.read_text())
+    del content["studies"][cohort.studies[0]]
+    sentences = tmp_path / "sentences.json"
+    sentences.write_text(json.dumps(content))
+    change = {"data.init_args.sentences": sentences, "data.init_args.batch_size": 5, "trainer.max_epochs": 1}
+    with caplog.at_level("WARNING", logger="cmr_clip"):
+        assert main(["fit", "--config", str(CONFIGS / "pretrain.yaml"), *options(cohort, tmp_path, **change)]) == 0
+    assert "1 studies of split train have no report" in caplog.text
