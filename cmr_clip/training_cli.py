@@ -16,7 +16,7 @@ from rich.logging import RichHandler
 from transformers.utils.logging import disable_progress_bar, set_verbosity_error
 
 from cmr_clip.callbacks.progress import progress_callback
-from cmr_clip.data.modules import StoreDataModule
+from cmr_clip.data.store_module import StoreDataModule
 from cmr_clip.errors import ConfigurationError
 from cmr_clip.models.checkpoints import read_checkpoint
 from cmr_clip.tasks.base import VideoTask

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import torch
 
+from cmr_clip.data.bag_module import StudyBagDataModule
 from cmr_clip.data.clips import ClipSpec
-from cmr_clip.data.modules import StudyBagDataModule
 from cmr_clip.models.checkpoints import build_tower
 
 __all__ = ["embed_store", "write_embeddings"]

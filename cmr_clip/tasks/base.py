@@ -11,7 +11,7 @@ from pytorch_lightning.cli import LRSchedulerCallable, OptimizerCallable
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
 
 from cmr_clip.data.clips import ClipSpec
-from cmr_clip.data.modules import StoreDataModule
+from cmr_clip.data.store_module import StoreDataModule
 from cmr_clip.errors import CmrClipError
 from cmr_clip.models.checkpoints import require_match
 from cmr_clip.models.contrastive import VideoTower

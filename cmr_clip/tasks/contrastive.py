@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from cmr_clip.data.batches import BagBatch, PairBatch
-from cmr_clip.data.modules import ContrastiveDataModule
+from cmr_clip.data.contrastive_module import ContrastiveDataModule
 from cmr_clip.distributed import gather, gather_with_gradient, mean_over_ranks
 from cmr_clip.errors import CmrClipError
 from cmr_clip.losses.flooding import flood

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 from torchmetrics import MetricCollection
 
+from cmr_clip.data.bag_module import StudyBagDataModule
 from cmr_clip.data.batches import BagBatch
-from cmr_clip.data.modules import StudyBagDataModule
 from cmr_clip.errors import CmrClipError
 from cmr_clip.models.checkpoints import load_tower_weights
 from cmr_clip.models.contrastive import VideoTower

@@ -12,8 +12,9 @@ import pytorch_lightning as pl
 import torch
 from torch.nn import functional as F
 
+from cmr_clip.data.bag_module import StudyBagDataModule
 from cmr_clip.data.clips import ClipSpec
-from cmr_clip.data.modules import ContrastiveDataModule, StudyBagDataModule
+from cmr_clip.data.contrastive_module import ContrastiveDataModule
 from cmr_clip.errors import CheckpointMismatchError, CmrClipError
 from cmr_clip.explore.embedding import embed_store, write_embeddings
 from cmr_clip.models.checkpoints import build_tower, load_kinetics, load_tower_weights
