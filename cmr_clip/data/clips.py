@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -119,6 +120,7 @@ class ClipReader:
         self._room = cache_mb * 2**20
         self._clips: dict[ClipKey, Clip] = {}
         self._files: OrderedDict[tuple[str, str], h5py.File] = OrderedDict()
+        self._process = os.getpid()
 
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "_files": OrderedDict(), "_clips": {}}
@@ -155,6 +157,8 @@ class ClipReader:
 
     def _file(self, patient: str, study: str) -> h5py.File:
         name = (patient, study)
+        if self._process != os.getpid():  # HDF5 handles do not survive a fork
+            self._process, self._files = os.getpid(), OrderedDict()
         if name not in self._files:
             if len(self._files) >= _OPEN_FILES:
                 self._files.popitem(last=False)[1].close()

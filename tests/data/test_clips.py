@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 
 import numpy as np
@@ -116,3 +117,20 @@ def test_augmentation_never_mirrors() -> None:
     transform = ClipTransform(ClipSpec(1, 32, crop=1.0), Augmentation())
     clips = transform(stack_clips([Clip(image, (1.0, 1.0))] * 64))
     assert (clips[..., :16].mean((1, 2, 3, 4)) > clips[..., 16:].mean((1, 2, 3, 4))).all()
+
+
+def test_a_forked_process_opens_its_own_files(cohort: Cohort) -> None:
+    reader = ClipReader(cohort.store, 4)
+    key = ClipKey(cohort.patients[1], cohort.studies[1], "SAX", 0)
+    wanted = reader.read(key).frames
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        before = list(reader._files.values())
+        equal = bool(torch.equal(reader.read(key).frames, wanted))
+        fresh = not any(old is new for old in before for new in reader._files.values())
+        os.write(writing, b"ok" if equal and fresh else b"no")
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert os.read(reading, 2) == b"ok"
+    torch.testing.assert_close(reader.read(key).frames, wanted)
