@@ -19,6 +19,7 @@ from preprocess.console import console
 
 __all__ = ["run_steps"]
 
+_PATIENCE = 15.0  # seconds that an interrupted step has to put its files and workers in order
 _MODULES = {"cmr-preprocess": "preprocess", "cmr-clip": "cmr_clip"}
 
 
@@ -84,7 +85,7 @@ def _run(step: Step, run: Path, wanted: dict[str, Any], *, goes_on: bool) -> dic
     _write(run, step, {**wanted, "seconds": spent})
     program, *arguments = step.command
     try:
-        code = subprocess.run([sys.executable, "-m", _MODULES[program], *arguments], check=False).returncode
+        code = _call([sys.executable, "-m", _MODULES[program], *arguments])
     finally:
         spent += time.monotonic() - start
         _write(run, step, {**wanted, "seconds": spent})
@@ -93,3 +94,18 @@ def _run(step: Step, run: Path, wanted: dict[str, Any], *, goes_on: bool) -> dic
     record = {**wanted, "seconds": spent, "finished": time.time()}
     _write(run, step, record)
     return record
+
+
+def _call(command: list[str]) -> int:
+    """Run a command to its end; on Ctrl-C, which reaches it too, let it end by itself."""
+    process = subprocess.Popen(command)
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        for stop in (process.terminate, process.kill):
+            try:
+                process.wait(timeout=_PATIENCE)
+                break
+            except subprocess.TimeoutExpired:
+                stop()
+        raise

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -96,3 +100,13 @@ def test_a_wrong_real_path_is_one_line(capsys: pytest.CaptureFixture[str]) -> No
     assert err.count("\n") == 1
     assert "--real" in err
     assert "Jane" not in err
+
+
+def test_an_interrupted_step_may_put_its_things_in_order(tmp_path: Path) -> None:
+    tidy = tmp_path / "tidy"
+    program = f"import time, pathlib; time.sleep(2); pathlib.Path({str(tidy)!r}).touch()"
+    timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        runner._call([sys.executable, "-c", program])
+    assert tidy.exists()
