@@ -105,8 +105,11 @@ def test_a_wrong_real_path_is_one_line(capsys: pytest.CaptureFixture[str]) -> No
 def test_an_interrupted_step_may_put_its_things_in_order(tmp_path: Path) -> None:
     tidy = tmp_path / "tidy"
     program = f"import time, pathlib; time.sleep(2); pathlib.Path({str(tidy)!r}).touch()"
-    timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
-    timer.start()
-    with pytest.raises(KeyboardInterrupt):
-        runner._call([sys.executable, "-c", program])
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job inherits a deaf ear
+    threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            runner._call([sys.executable, "-c", program])
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert tidy.exists()

@@ -28,12 +28,18 @@ def command(cohort: Cohort, root: Path, epochs: int) -> list[str]:
     return [sys.executable, "-m", "cmr_clip", "fit", "--config", str(CONFIG), *options(cohort, root, **more)]
 
 
+def _heed_interrupts() -> None:
+    """Undo what a shell does to background jobs: they inherit a deaf ear for SIGINT."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.slow
 def test_an_interrupted_training_goes_on(cohort: Cohort, tmp_path: Path) -> None:
     history = tmp_path / "metrics.csv"
     process = subprocess.Popen(
         command(cohort, tmp_path, 100_000),
         start_new_session=True,
+        preexec_fn=_heed_interrupts,  # noqa: PLW1509 - no threads yet
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
