@@ -5,11 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 from collections.abc import Iterable
 from dataclasses import asdict, astuple, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
+
+from preprocess.files import write_text
 
 __all__ = [
     "LEFT_OUT",
@@ -18,8 +19,6 @@ __all__ = [
     "Row",
     "part_path",
     "read_record",
-    "remove_stale",
-    "write_atomically",
     "write_ledger",
     "write_record",
 ]
@@ -89,31 +88,11 @@ def part_path(store: Path, source: str) -> Path:
     return store / ".ledger" / f"{source}.json"
 
 
-def write_atomically(path: Path, text: str, mode: int = 0o644) -> None:
-    """Write text under a temporary name, then rename it; `mode` holds from the first byte on."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    remove_stale(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def remove_stale(path: Path) -> None:
-    """Remove what a killed process left of writing this very file."""
-    for stale in path.parent.glob(f".{path.name}.*.tmp"):
-        stale.unlink(missing_ok=True)
-
-
 def write_record(store: Path, record: Record) -> None:
     """Keep a record, without the crosswalk."""
     content = asdict(record)
     del content["crosswalk"]
-    write_atomically(part_path(store, record.source), json.dumps(content))
+    write_text(part_path(store, record.source), json.dumps(content))
 
 
 def read_record(path: Path) -> Record | None:
@@ -142,5 +121,5 @@ def write_ledger(store: Path, rows: Iterable[Row]) -> Path:
     writer.writerow([one.name for one in fields(Row)])
     lines = [["" if value is None else value for value in astuple(row)] for row in rows]
     writer.writerows(sorted(lines, key=lambda line: [str(value) for value in line]))
-    write_atomically(store / "ledger.csv", buffer.getvalue())
+    write_text(store / "ledger.csv", buffer.getvalue())
     return store / "ledger.csv"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from preprocess.errors import PreprocessError
-from preprocess.ledger import remove_stale, write_atomically
+from preprocess.files import remove_stale, replacing, write_text
 from preprocess.store import read_hashes, read_study, studies_in
 
 __all__ = ["COLUMNS", "build_manifest", "read_manifest", "write_manifest"]
@@ -72,16 +71,12 @@ def _rows(store: Path, patient: str, study: str) -> Iterator[dict[str, Any]]:
 
 def write_manifest(store: Path, table: pd.DataFrame) -> None:
     """Write `clips.parquet` and `clips.csv` into the store."""
-    remove_stale(store / "clips")
-    temporary = store / f".clips.{os.getpid()}.tmp"
-    try:
+    remove_stale(store / "clips.parquet")
+    with replacing(store / "clips.parquet") as temporary:
         table.to_parquet(temporary, index=False)
-        temporary.replace(store / "clips.parquet")
-    finally:
-        temporary.unlink(missing_ok=True)
     buffer = io.StringIO()
     table.to_csv(buffer, index=False, lineterminator="\n")
-    write_atomically(store / "clips.csv", buffer.getvalue())
+    write_text(store / "clips.csv", buffer.getvalue())
 
 
 def read_manifest(store: Path) -> pd.DataFrame:

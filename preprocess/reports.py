@@ -15,9 +15,10 @@ from pathlib import Path
 from preprocess import __version__
 from preprocess.deid import SiteKey
 from preprocess.errors import PreprocessError
+from preprocess.files import write_text
 from preprocess.sentences import Splitter, report_blocks, without_identifiers
 from preprocess.store import studies_in
-from preprocess.tables import SentenceIndex, csv_text, write_text
+from preprocess.tables import SentenceIndex, csv_text
 from preprocess.tokenizer import ReportTokenizer
 
 __all__ = [

@@ -16,12 +16,12 @@ import pandas as pd
 
 from preprocess.crosswalk import Crosswalk
 from preprocess.errors import PreprocessError
+from preprocess.files import write_text
 from preprocess.ledger import (
     Record,
     Row,
     part_path,
     read_record,
-    write_atomically,
     write_ledger,
     write_record,
 )
@@ -93,7 +93,7 @@ def _check_settings(job: Job) -> None:
     try:
         before = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        write_atomically(path, json.dumps(settings))
+        write_text(path, json.dumps(settings))
         return
     except json.JSONDecodeError:
         raise PreprocessError("the store's settings.json is damaged", "remove the store and convert again") from None

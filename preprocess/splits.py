@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from preprocess.errors import PreprocessError
-from preprocess.tables import SPLITS, csv_text, read_labels, read_splits, write_text
+from preprocess.files import write_text
+from preprocess.tables import SPLITS, csv_text, read_labels, read_splits
 
 __all__ = [
     "Cohort",

@@ -7,7 +7,6 @@ whole cine, so that a clip is one read. Both keys are keyed hashes; nothing in a
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ import numpy.typing as npt
 
 from preprocess import __version__
 from preprocess.errors import PreprocessError
+from preprocess.files import replacing
 from preprocess.views import View
 
 __all__ = [
@@ -139,15 +139,9 @@ def write_study(store: Path, study: Study) -> Path:
         The path of the finished file.
     """
     path = study_path(store, study.patient, study.study)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp")
-    try:
-        with h5py.File(temporary, "w") as file:
-            hashes = {view: _write_stack(file, view, stack) for view, stack in study.views.items()}
-            _write_info(file, study.info, _study_sha256(hashes))
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(path) as temporary, h5py.File(temporary, "w") as file:
+        hashes = {view: _write_stack(file, view, stack) for view, stack in study.views.items()}
+        _write_info(file, study.info, _study_sha256(hashes))
     return path
 
 

@@ -12,7 +12,8 @@ from preprocess.archive import LIMITS, Limits
 from preprocess.deid import SiteKey
 from preprocess.dicom import Image
 from preprocess.errors import PreprocessError
-from preprocess.ledger import STORED, Row, remove_stale
+from preprocess.files import remove_stale
+from preprocess.ledger import STORED, Row
 from preprocess.pixels import Bits, decode, stack_pixels
 from preprocess.recognise import recognise
 from preprocess.series import MIN_PHASES, Acquisition, acquisitions, missing_frames, split_series, usual_count
@@ -74,7 +75,7 @@ def convert_study(images: list[Image], blank: Row, job: Job) -> list[Row]:
             if stack is not None:
                 stacks[view] = stack
     if stacks:
-        remove_stale(study_path(job.store, blank.patient, blank.study).with_suffix(""))
+        remove_stale(study_path(job.store, blank.patient, blank.study))
         write_study(job.store, Study(blank.patient, blank.study, stacks, study_info(images)))
     return _merged(rows)
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -28,7 +27,6 @@ __all__ = [
     "read_rows",
     "read_sentences",
     "read_splits",
-    "write_text",
 ]
 
 SPLITS = ("train", "val", "test")
@@ -116,19 +114,6 @@ def _row(path: Path, header: Sequence[str], fields: Sequence[str], line: int) ->
             "put quotes around fields with commas, quotes or line breaks",
         )
     return dict(zip(header, fields, strict=True))
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file under a temporary name and rename it, so that no half-written file can exist."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    except OSError as error:
-        raise PreprocessError(f"cannot write {path}: {error.strerror}", "choose another --out") from None
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def csv_text(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

@@ -7,6 +7,8 @@ from pathlib import Path
 import pandas as pd
 import pytorch_lightning as pl
 
+from preprocess.files import write_text
+
 __all__ = ["HistoryFile"]
 
 
@@ -51,7 +53,4 @@ class HistoryFile(pl.Callback):
     def _write(self, trainer: pl.Trainer) -> None:
         if not trainer.is_global_zero:
             return
-        path = self._path(trainer)
-        temporary = path.with_suffix(".tmp")
-        pd.DataFrame(self._rows).to_csv(temporary, index=False)
-        temporary.replace(path)
+        write_text(self._path(trainer), pd.DataFrame(self._rows).to_csv(index=False))

@@ -11,6 +11,7 @@ import pandas as pd
 import pytorch_lightning as pl
 
 from cmr_clip.tasks.finetuning import StudyPredictions
+from preprocess.files import write_text
 
 __all__ = ["MetricsFile", "PredictionTables"]
 
@@ -51,7 +52,6 @@ class PredictionTables(pl.Callback):
         if not self._outputs or not trainer.is_global_zero:
             return
         folder = Path(self.folder or trainer.default_root_dir)
-        folder.mkdir(parents=True, exist_ok=True)
         self._write(folder / f"{self.prefix}predictions.csv", self._prediction_rows())
         self._write(folder / f"{self.prefix}attention.csv", self._attention_rows())
         self._outputs.clear()
@@ -60,24 +60,22 @@ class PredictionTables(pl.Callback):
 
     @staticmethod
     def _write(path: Path, rows: list[dict[str, Any]]) -> None:
-        temporary = path.with_suffix(".tmp")
-        pd.DataFrame(rows).to_csv(temporary, index=False)
-        temporary.replace(path)
+        write_text(path, pd.DataFrame(rows).to_csv(index=False))
         _log.info("wrote %s", path)
 
     def _prediction_rows(self) -> list[dict[str, Any]]:
         return [
             {
                 "study": study,
-                "patient": output["batch"]["patient"][row],
+                "patient": output["patient"][row],
                 "target": target,
-                "truth": float(output["batch"]["labels"][target][row]) if output["batch"]["labels"] else None,
+                "truth": float(output["truth"][target][row]) if output["truth"] else None,
                 "score": float(scores[row]),
                 "model": self.model_name,
             }
             for output in self._outputs
             for target, scores in output["scores"].items()
-            for row, study in enumerate(output["batch"]["study"])
+            for row, study in enumerate(output["study"])
         ]
 
     def _attention_rows(self) -> list[dict[str, Any]]:
@@ -85,7 +83,7 @@ class PredictionTables(pl.Callback):
             {"study": study, "target": target, "view": view, "slice": index, "weight": float(weight)}
             for output in self._outputs
             for target, bags in output["attention"].items()
-            for study, names, weights in zip(output["batch"]["study"], output["batch"]["clip_names"], bags, strict=True)
+            for study, names, weights in zip(output["study"], output["clip_names"], bags, strict=True)
             for (view, index), weight in zip(names, weights, strict=True)
         ]
 
@@ -98,7 +96,6 @@ class MetricsFile(pl.Callback):
         if not trainer.is_global_zero:
             return
         path = Path(trainer.default_root_dir) / "test_metrics.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
         metrics = {name: float(value) for name, value in sorted(trainer.callback_metrics.items())}
-        path.write_text(json.dumps(metrics, indent=2) + "\n")
+        write_text(path, json.dumps(metrics, indent=2) + "\n")
         _log.info("wrote %s", path)

@@ -9,9 +9,10 @@ from typing import Any
 from cmr_clip.demo.plan import DemoPlan, demo_steps
 from cmr_clip.demo.report import write_report
 from cmr_clip.demo.runner import run_steps
-from cmr_clip.demo.summary import accuracy_checks, summarise
+from cmr_clip.demo.summary import summarise
 from cmr_clip.errors import CmrClipError
 from preprocess.console import console
+from preprocess.files import write_text
 
 __all__ = ["run_demo"]
 
@@ -38,14 +39,12 @@ def run_demo(plan: DemoPlan) -> int:
     seconds = run_steps(steps, plan.run)
     summary = summarise(plan, steps, seconds)
     path = plan.run / "summary.json"
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(summary, indent=2) + "\n")
-    temporary.replace(path)
+    write_text(path, json.dumps(summary, indent=2) + "\n")
     report = write_report(summary, plan.run)
     _tell(summary)
     say = console().print
     say(f"\nwrote {path}\nwrote {report}\nopen {report} in a browser, then {plan.run}/map/explorer.html")
-    failed = [name for name, passed in accuracy_checks(summary).items() if not passed]
+    failed = [name for name, passed in summary["checks"].items() if not passed]
     if failed and plan.full_scale:
         say(f"[bold]not reached: {'; '.join(failed)}[/bold]", markup=True)
         return 1
@@ -54,9 +53,7 @@ def run_demo(plan: DemoPlan) -> int:
 
 def _write_public_key(plan: DemoPlan) -> None:
     """A key that follows from the seed, so that everybody gets the same splits; simulated people need no secret."""
-    plan.key.parent.mkdir(parents=True, exist_ok=True)
-    plan.key.write_text(hashlib.sha256(f"cmr-clip demo {plan.seed}".encode()).hexdigest() + "\n")
-    plan.key.chmod(0o600)
+    write_text(plan.key, hashlib.sha256(f"cmr-clip demo {plan.seed}".encode()).hexdigest() + "\n", mode=0o600)
 
 
 def _tell(summary: dict[str, Any]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 __all__ = ["DemoPlan", "Step", "demo_steps"]
@@ -46,7 +46,7 @@ class DemoPlan:
     patients: int = 96
     seed: int = 7
     real: Path | None = None
-    configs: Path = field(default_factory=lambda: Path("configs/demo"))
+    configs: Path = Path("configs/demo")
 
     @property
     def key(self) -> Path:

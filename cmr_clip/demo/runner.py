@@ -16,6 +16,7 @@ from typing import Any
 from cmr_clip.demo.plan import Step
 from cmr_clip.errors import CmrClipError
 from preprocess.console import console
+from preprocess.files import write_text
 
 __all__ = ["run_steps"]
 
@@ -65,11 +66,7 @@ def _read(run: Path, step: Step) -> dict[str, Any]:
 
 
 def _write(run: Path, step: Step, record: dict[str, Any]) -> None:
-    path = _record_path(run, step)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(record) + "\n")
-    temporary.replace(path)
+    write_text(_record_path(run, step), json.dumps(record) + "\n")
 
 
 def _same(record: dict[str, Any], wanted: dict[str, Any]) -> bool:

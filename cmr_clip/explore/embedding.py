@@ -13,6 +13,7 @@ import torch
 from cmr_clip.data.bag_module import StudyBagDataModule
 from cmr_clip.data.clips import ClipSpec
 from cmr_clip.models.checkpoints import build_tower
+from preprocess.files import replacing
 
 __all__ = ["embed_store", "write_embeddings"]
 
@@ -61,7 +62,5 @@ def embed_store(
 
 def write_embeddings(table: pd.DataFrame, path: Path) -> None:
     """Write the table as Parquet, under a temporary name first."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp")
-    table.to_parquet(temporary, index=False)
-    temporary.replace(path)
+    with replacing(path) as temporary:
+        table.to_parquet(temporary, index=False)

@@ -12,6 +12,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from preprocess.files import write_text
+
 __all__ = ["data_url", "escape", "fill", "policy", "read_template", "safe_json", "write_page"]
 
 _SLOT = re.compile(r"\{\{(\w+)\}\}")
@@ -55,6 +57,5 @@ def _source_hash(text: str) -> str:
 
 def write_page(path: Path, text: str) -> Path:
     """Write a page with bare line feeds: the policy's hashes hold for these bytes."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8", newline="\n")
+    write_text(path, text)
     return path

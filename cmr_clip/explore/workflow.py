@@ -17,6 +17,7 @@ from cmr_clip.explore.strips import Strip, strips_of
 from cmr_clip.explore.tables import read_labels, read_predictions
 from cmr_clip.explore.variables import Variable, select_variables, variables_of
 from preprocess.errors import PreprocessError
+from preprocess.files import replacing, write_text
 
 __all__ = ["MapRequest", "MapResult", "map_store"]
 
@@ -125,8 +126,9 @@ def _opening(shown: list[Variable], unit: Unit) -> str:
 
 def _write_coordinates(out: Path, cohort: Cohort, chart: ChartMap) -> None:
     table = coordinates(cohort, chart)
-    table.to_parquet(out / "coordinates.parquet", index=False)
-    table.to_csv(out / "coordinates.csv", index=False, float_format="%.5f")
+    with replacing(out / "coordinates.parquet") as temporary:
+        table.to_parquet(temporary, index=False)
+    write_text(out / "coordinates.csv", table.to_csv(index=False, float_format="%.5f"))
 
 
 def _write_summary(path: Path, cohort: Cohort, scores: Mapping[str, Mapping[str, Any]], settings: UmapSettings) -> None:
@@ -137,4 +139,4 @@ def _write_summary(path: Path, cohort: Cohort, scores: Mapping[str, Mapping[str,
         "silhouette": scores,
         "umap": vars(settings),
     }
-    path.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+    write_text(path, json.dumps(summary, indent=2) + "\n")

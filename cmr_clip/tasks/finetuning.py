@@ -34,12 +34,18 @@ class StudyPredictions(TypedDict):
     """What the task says of the studies of a batch.
 
     Attributes:
-        batch: the studies.
+        study: B keys.
+        patient: B keys.
+        clip_names: B lists of (view, slice).
+        truth: labels per target `[B]`; empty where the data have none.
         scores: per target `[B]`: a probability or a number in the target's unit.
         attention: per target and study, the weights of its clips.
     """
 
-    batch: BagBatch
+    study: list[str]
+    patient: list[str]
+    clip_names: list[list[tuple[str, int]]]
+    truth: dict[str, Tensor]
     scores: dict[str, Tensor]
     attention: dict[str, list[Tensor]]
 
@@ -100,8 +106,9 @@ class StudyFinetuning(VideoTask):
     def _targets(self) -> list[Head]:
         return cast(list[Head], list(self.heads))
 
-    def _metrics_of(self, stage: str) -> nn.ModuleDict:
-        return nn.ModuleDict({h.target: h.metrics().clone(prefix=f"{stage}/{h.target}/") for h in self._targets()})
+    def _metrics_of(self, stage: str) -> nn.ModuleList:
+        """Metrics of each head, in the order of the heads: names of targets may hold dots, names of modules not."""
+        return nn.ModuleList(head.metrics().clone(prefix=f"{stage}/{head.target}/") for head in self._targets())
 
     def _frozen(self) -> list[nn.Module]:
         match self.freeze_mode:
@@ -122,11 +129,14 @@ class StudyFinetuning(VideoTask):
     def setup(self, stage: str) -> None:
         """Load pretrained weights and take from the training labels what the heads need."""
         super().setup(stage)
+        data = self._data()
+        if stage in ("validate", "test"):
+            for head in self._targets():
+                data.labels_of("test" if stage == "test" else "val", head.target)
         if stage != "fit":
             return
         if self.encoder_checkpoint is not None:
             load_tower_weights(self.model, self.encoder_checkpoint)
-        data = self._data()
         for index, head in enumerate(self._targets()):
             labels = data.labels_of("train", head.target)
             labels = labels[~labels.isnan()]
@@ -185,10 +195,10 @@ class StudyFinetuning(VideoTask):
         output = self(batch)
         predictions = self._predictions(output, batch)
         self.log(f"{stage}/loss", self._loss(output, batch), batch_size=len(batch["study"]))
-        for head in self._targets():
+        of_stage = cast(list[MetricCollection], list(cast(nn.ModuleList, self._metrics[stage])))
+        for head, metrics in zip(self._targets(), of_stage, strict=True):
             truth = batch["labels"][head.target]
             known = ~truth.isnan()
-            metrics = cast(MetricCollection, cast(nn.ModuleDict, self._metrics[stage])[head.target])
             if known.any():
                 metrics.update(predictions["scores"][head.target][known], head.metric_target(truth[known]))
                 self._log_references(head, truth[known], stage)
@@ -207,7 +217,14 @@ class StudyFinetuning(VideoTask):
             scores[head.target] = head.predict(output.logits[:, index]).float()
             weights = output.attention[:, index].float()
             attention[head.target] = [row[:count] for row, count in zip(weights, counts, strict=True)]
-        return {"batch": batch, "scores": scores, "attention": attention}
+        return {
+            "study": batch["study"],
+            "patient": batch["patient"],
+            "clip_names": batch["clip_names"],
+            "truth": batch["labels"],
+            "scores": scores,
+            "attention": attention,
+        }
 
     def validation_step(self, batch: BagBatch, batch_idx: int) -> None:
         """Metrics over whole studies."""

@@ -14,9 +14,10 @@ from pathlib import Path
 
 from preprocess.console import console
 from preprocess.deid import default_key_path, load_key
+from preprocess.files import write_text
 from preprocess.labels import report_labels, table_labels
 from preprocess.reports import IdColumns, ledger_summary, match_rows, studies_of_store, write_ledger
-from preprocess.tables import csv_text, read_rows, write_text
+from preprocess.tables import csv_text, read_rows
 
 NAME = "labels"
 HELP = "make a label file from reports (LVEF) or from a table"

@@ -12,6 +12,7 @@ from pathlib import Path
 from preprocess.console import console, progress_bar
 from preprocess.deid import default_key_path, load_key
 from preprocess.errors import PreprocessError
+from preprocess.files import write_text
 from preprocess.reports import (
     IdColumns,
     index_text,
@@ -22,7 +23,7 @@ from preprocess.reports import (
     write_ledger,
 )
 from preprocess.sentences import choose_splitter
-from preprocess.tables import read_rows, write_text
+from preprocess.tables import read_rows
 from preprocess.tokenizer import DEFAULT_TOKENIZER, load_tokenizer
 
 NAME = "reports"

@@ -15,7 +15,7 @@ import pandas as pd
 
 from preprocess.console import console
 from preprocess.errors import PreprocessError
-from preprocess.ledger import write_atomically
+from preprocess.files import write_text
 from preprocess.view_rules import by_description
 
 NAME = "views"
@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     table["reason"] = [decision.reason for decision in decisions]
     buffer = io.StringIO()
     table.to_csv(buffer, index=False, lineterminator="\n")
-    write_atomically(args.out, buffer.getvalue())
+    write_text(args.out, buffer.getvalue())
     counts = table["count"] if "count" in table else pd.Series("1", table.index)
     weights = pd.to_numeric(counts, errors="coerce").fillna(0)
     for view, group in weights.groupby(table["view"].replace("", "none")):

@@ -15,6 +15,7 @@ from typing import TypeAlias
 import pandas as pd
 
 from preprocess.errors import PreprocessError
+from preprocess.files import write_text
 from preprocess.phantom.patients import PhantomPatient, sample_patient
 from preprocess.phantom.report import write_report
 from preprocess.phantom.study import archive_name, write_study
@@ -144,7 +145,7 @@ def _claim(out: Path, n_patients: int, seed: int) -> None:
     elif out.exists() and any((out / "dicom").glob("*")):
         raise PreprocessError(f"{out} holds archives that no simulation wrote", "choose another --out")
     out.mkdir(parents=True, exist_ok=True)
-    _replace(path, json.dumps(wanted, indent=2) + "\n")
+    write_text(path, json.dumps(wanted, indent=2) + "\n")
 
 
 def _read_parameters(path: Path) -> dict[str, object]:
@@ -159,10 +160,4 @@ def _read_parameters(path: Path) -> dict[str, object]:
 
 def _write_table(path: Path, rows: Sequence[Row]) -> None:
     """A UTF-8 CSV with one column per key, written under a temporary name."""
-    _replace(path, pd.DataFrame(list(rows)).to_csv(index=False, lineterminator="\n"))
-
-
-def _replace(path: Path, text: str) -> None:
-    part = path.with_suffix(".part")
-    part.write_bytes(text.encode("utf-8"))
-    part.replace(path)
+    write_text(path, pd.DataFrame(list(rows)).to_csv(index=False, lineterminator="\n"))

@@ -119,7 +119,7 @@ def test_what_a_killed_run_left_is_removed(tmp_path: Path) -> None:
     store = convert(tmp_path / "store", source)
     (study,) = store.glob("*/*.h5")
     (record,) = (path for path in (store / ".ledger").glob("*.json") if path.name != "settings.json")
-    for path in (study.with_suffix(""), record, store / "ledger.csv", store / "clips"):
+    for path in (study, record, store / "ledger.csv", store / "clips.csv", store / "clips.parquet"):
         path.with_name(f".{path.name}.99999.tmp").write_bytes(b"half")
     study.unlink()
     convert(store, source)

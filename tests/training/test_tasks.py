@@ -198,3 +198,24 @@ def test_missing_labels_are_masked() -> None:
     torch.testing.assert_close(task._loss(output, batch), F.huber_loss(10 * output.logits[0, 0], torch.tensor(4.0)))
     batch["labels"]["x"][0] = float("nan")
     assert float(task._loss(output, batch).detach()) == 0
+
+
+def test_targets_may_have_dots_and_predictions_hold_no_pixels(cohort: Cohort, tmp_path: Path) -> None:
+    labels = tmp_path / "labels.csv"
+    labels.write_text(cohort.labels.read_text().replace("dilated", "Left.Ventricular.Dilation"))
+    task = StudyFinetuning(encoder(), [BinaryHead("Left.Ventricular.Dilation"), RegressionHead("lvef_percent")])
+    data = StudyBagDataModule(cohort.store, labels, cohort.splits, SPEC)
+    run = trainer(tmp_path, max_epochs=1)
+    run.fit(task, datamodule=data)
+    (metrics,) = run.test(task, datamodule=data, verbose=False)
+    assert {"test/Left.Ventricular.Dilation/auroc", "test/lvef_percent/mae"} <= set(metrics)
+    (batch,) = [data.prepare(raw) for raw in data.test_dataloader()]
+    largest = max(value.numel() for part in ("truth", "scores") for value in task.predict_step(batch, 0)[part].values())
+    assert largest == len(batch["study"])
+
+
+def test_a_target_without_labels_is_named_before_testing(cohort: Cohort, tmp_path: Path) -> None:
+    task = StudyFinetuning(encoder(), [RegressionHead("lvedv_ml")])
+    data = StudyBagDataModule(cohort.store, cohort.labels, cohort.splits, SPEC)
+    with pytest.raises(CmrClipError, match="no column of numbers 'lvedv_ml'"):
+        trainer(tmp_path).test(task, datamodule=data, verbose=False)
