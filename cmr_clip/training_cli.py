@@ -31,6 +31,7 @@ _HINTS = (
     ".*treespec, LeafSpec.*",
     ".*module.s. in eval mode at the start of training.*",
     ".*there is no last checkpoint available.*",
+    ".*srun. command is available.*",
     ".*args parameter is intended to run from within Python.*",
 )
 
