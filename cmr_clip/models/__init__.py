@@ -1,1 +1,1 @@
-"""Encoders, projections and heads: plain modules without Lightning."""
+"""Encoders, projections and heads, and their weights: plain modules without Lightning."""

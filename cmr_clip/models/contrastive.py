@@ -35,13 +35,17 @@ class VideoTower(nn.Module):
         self.video_encoder = video_encoder
         self.video_proj = nn.Linear(video_encoder.out_features, embed_dim)
 
+    def features(self, clips: Tensor) -> Tensor:
+        """Clips `[B, 1 or 3, T, H, W]` to the encoder's class-token features `[B, D]`."""
+        return cast(Tensor, self.video_encoder(clips))
+
     def project(self, features: Tensor) -> Tensor:
         """Features `[B, D]` to L2-normalised embeddings `[B, E]`."""
         return F.normalize(self.video_proj(features), dim=-1)
 
     def forward(self, clips: Tensor) -> Tensor:
         """Clips `[B, 1 or 3, T, H, W]` to L2-normalised embeddings `[B, E]`."""
-        return self.project(self.video_encoder(clips))
+        return self.project(self.features(clips))
 
 
 class ContrastiveModel(VideoTower):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +16,9 @@ from preprocess.tokenizer import tokenizer_folder
 
 __all__ = ["BertTextEncoder", "Pooling"]
 
+
+_NOT_ARCHITECTURE = ("_name_or_path", "architectures", "dtype", "gradient_checkpointing", "transformers_version")
+"""Where and how a BERT was made: of no use for rebuilding it, and the first may be a path on somebody's disk."""
 
 Pooling = Literal["cls", "mean"]
 """How token features become one report feature: the class token's, or the mean over the report's tokens."""
@@ -41,9 +46,12 @@ class BertTextEncoder(nn.Module):
         random_weights: bool = False,
     ) -> None:
         super().__init__()
+        self._assemble(_load_bert(source, random_weights), source, frozen_layers, pooling)
+
+    def _assemble(self, bert: BertModel, source: str, frozen_layers: int, pooling: Pooling) -> None:
         self.source = source
         self.pooling: Pooling = pooling
-        self.bert = _load_bert(source, random_weights)
+        self.bert = bert
         self.out_features = int(self.bert.config.hidden_size)
         layers = self.bert.encoder.layer
         if not 0 <= frozen_layers <= len(layers):
@@ -51,6 +59,40 @@ class BertTextEncoder(nn.Module):
         self.frozen_layers = frozen_layers
         for module in self._frozen():
             module.requires_grad_(False)
+
+    def description(self) -> dict[str, Any]:
+        """What a checkpoint must say of this encoder, in plain values: source, frozen_layers, pooling, bert_config."""
+        config = self.bert.config.to_diff_dict()
+        plain = {name: value for name, value in config.items() if name not in _NOT_ARCHITECTURE}
+        return {
+            "source": self.source,
+            "frozen_layers": self.frozen_layers,
+            "pooling": self.pooling,
+            "bert_config": json.loads(json.dumps(plain)),
+        }
+
+    @classmethod
+    def from_description(cls, description: Mapping[str, Any]) -> BertTextEncoder:
+        """The encoder that `description` describes, with random weights and without reading its source.
+
+        A description without `bert_config` takes the architecture from its source.
+
+        Raises:
+            CmrClipError: a field is missing, or the source is needed and not there.
+        """
+        missing = [name for name in ("source", "frozen_layers", "pooling") if name not in description]
+        if missing:
+            raise CmrClipError(
+                f"the description of the text encoder has no {', '.join(missing)}",
+                "train again with this version, or load only the video encoder (load_pretrained)",
+            )
+        source, frozen, pooling = description["source"], description["frozen_layers"], description["pooling"]
+        if "bert_config" not in description:
+            return cls(source, frozen, pooling, random_weights=True)
+        encoder = cls.__new__(cls)
+        nn.Module.__init__(encoder)
+        encoder._assemble(_random_bert(BertConfig(**description["bert_config"])), source, frozen, pooling)
+        return encoder
 
     def _frozen(self) -> list[nn.Module]:
         return [self.bert.embeddings, *self.bert.encoder.layer[: self.frozen_layers]]
@@ -86,7 +128,7 @@ def _load_bert(source: str, random_weights: bool) -> BertModel:
     folder = str(tokenizer_folder(source)) if local else source
     try:
         if random_weights:
-            return BertModel(BertConfig.from_pretrained(folder, local_files_only=local), add_pooling_layer=False)
+            return _random_bert(BertConfig.from_pretrained(folder, local_files_only=local))
         model = BertModel.from_pretrained(
             folder, add_pooling_layer=False, local_files_only=local, use_safetensors=True, dtype=torch.float32
         )
@@ -97,3 +139,7 @@ def _load_bert(source: str, random_weights: bool) -> BertModel:
             "and give its path",
         ) from error
     return model
+
+
+def _random_bert(config: BertConfig) -> BertModel:
+    return BertModel(config, add_pooling_layer=False)

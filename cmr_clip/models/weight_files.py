@@ -1,0 +1,88 @@
+"""Reading files of weights: tensors and plain values only, nothing in a file is ever executed."""
+
+from __future__ import annotations
+
+import pickle
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cmr_clip.errors import CheckpointMismatchError, CmrClipError
+
+__all__ = ["read_checkpoint", "read_weights", "tensors_of"]
+
+_REFUSED = re.compile(r"(?:GLOBAL|Unsupported (?:global|class|operand)[: ]+(?:GLOBAL )?)\s*([\w.]+)")
+_STATE_KEYS = ("state_dict", "model_state")
+
+
+def _harmless() -> list[Any]:
+    """Numbers of NumPy, which hyper-parameters of older Lightning checkpoints hold; both names of their maker."""
+    scalar = np.float64(0).__reduce__()[0]
+    dtypes = {type(np.dtype(kind)) for kind in ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "?")}
+    makers = [(scalar, f"numpy.{core}.multiarray.scalar") for core in ("core", "_core")]
+    return [*makers, np.dtype, *dtypes]
+
+
+def read_weights(path: Path) -> dict[str, Any]:
+    """Read a file of tensors and plain values without executing anything in it.
+
+    Raises:
+        CmrClipError: no such file, or it is no checkpoint of tensors and plain values.
+    """
+    try:
+        with torch.serialization.safe_globals(_harmless()):
+            checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise CmrClipError(f"no checkpoint at {path}", "train one with cmr-clip fit") from None
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
+        raise _unreadable(path, str(error)) from error
+    if not isinstance(checkpoint, dict):
+        raise CmrClipError(f"{path} holds no dictionary of weights", "give a checkpoint written by cmr-clip fit")
+    return checkpoint
+
+
+def _unreadable(path: Path, reason: str) -> CmrClipError:
+    refused = _REFUSED.search(reason)
+    if refused is not None:
+        return CmrClipError(
+            f"{path} is no checkpoint of tensors and plain values: it holds a pickled {refused[1]}",
+            "pickled objects are never executed; where the file was made, save its state_dict alone",
+        )
+    return CmrClipError(
+        f"{path} is no checkpoint of tensors and plain values: {reason.splitlines()[0] if reason else 'empty'}",
+        "pickled objects are never executed",
+    )
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """Read a Lightning checkpoint.
+
+    Raises:
+        CmrClipError: no such file, or it is no checkpoint.
+    """
+    checkpoint = read_weights(path)
+    if "state_dict" not in checkpoint:
+        raise CmrClipError(f"{path} holds no state_dict", "give a checkpoint written by cmr-clip fit")
+    return checkpoint
+
+
+def tensors_of(checkpoint: dict[str, Any], path: Path) -> dict[str, Tensor]:
+    """The tensors of a file: under `state_dict` (Lightning), `model_state` (pytorchvideo), or the file itself.
+
+    Floating-point tensors come as float32.
+
+    Raises:
+        CheckpointMismatchError: it holds none.
+    """
+    for key in _STATE_KEYS:
+        if isinstance(checkpoint.get(key), dict):
+            checkpoint = checkpoint[key]
+            break
+    state = {name: value for name, value in checkpoint.items() if isinstance(value, Tensor)}
+    if not state:
+        raise CheckpointMismatchError(f"{path} holds no tensors", "give a checkpoint or a state dict")
+    return {name: value.float() if value.is_floating_point() else value for name, value in state.items()}

@@ -1,0 +1,97 @@
+"""Files of weights as several projects write them, with a reproducible fill."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from cmr_clip.data.clips import ClipSpec
+from cmr_clip.models.contrastive import ContrastiveModel, VideoTower
+from cmr_clip.models.mil import GatedAttentionMIL
+from cmr_clip.models.mvit import MViT
+from cmr_clip.models.presets import mvit_b_16x4, mvit_tiny
+from cmr_clip.models.text import BertTextEncoder
+
+ENCODER = "model.video_encoder."
+SMALL = (4, 32, 32)
+BERT = {"vocab_size": 50, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
+
+
+def fill(name: str, shape: torch.Size | tuple[int, ...]) -> torch.Tensor:
+    """The reproducible weights of the shared golden numbers."""
+    count = math.prod(shape)
+    phase = 2 * math.pi * (zlib.crc32(name.encode()) % 10007) / 10007
+    wave = np.sin(0.37 * (np.arange(count) % 1009) + phase)
+    if "norm" in name and name.endswith(".weight"):
+        wave = 1 + 0.1 * wave
+    elif len(shape) <= 1:
+        wave = 0.05 * wave
+    else:
+        wave = wave / math.sqrt(count / shape[0])
+    return torch.tensor(wave.reshape(tuple(shape)), dtype=torch.float32)
+
+
+def filled(module: nn.Module, prefix: str) -> dict[str, torch.Tensor]:
+    """A state dict of the module's names and shapes under a prefix, filled."""
+    return {prefix + name: fill(prefix + name, value.shape) for name, value in module.state_dict().items()}
+
+
+def mvit_b(clip_shape: tuple[int, int, int] = SMALL, eps: float = 1e-5) -> MViT:
+    """mViT-B for small clips: the full architecture with a short positional embedding."""
+    with torch.device("meta"):
+        config = mvit_b_16x4(eps).config
+    return MViT(**{**config, "clip_shape": list(clip_shape)})
+
+
+def authors_state(clip_shape: tuple[int, int, int] = SMALL, head: bool | None = None) -> dict[str, torch.Tensor]:
+    """The tensors of an authors' checkpoint; `head`: None without, else whether it has a LayerNorm."""
+    with torch.device("meta"):
+        tower = VideoTower(mvit_b(clip_shape))
+        mil = GatedAttentionMIL(layernorm=bool(head))
+    state = filled(tower, "model.")
+    if head is not None:
+        state |= filled(mil, "classifier_head.")
+    return state
+
+
+def save(path: Path, state: Mapping[str, torch.Tensor], **more: Any) -> Path:
+    """Write a Lightning checkpoint."""
+    torch.save({"state_dict": dict(state), "epoch": 3, "pytorch-lightning_version": "1.8.6", **more}, path)
+    return path
+
+
+def contrastive_model(seed: int = 0) -> ContrastiveModel:
+    """A small pair of towers."""
+    torch.manual_seed(seed)
+    text = BertTextEncoder.from_description(
+        {"source": "somewhere/bert", "frozen_layers": 1, "pooling": "mean", "bert_config": BERT}
+    )
+    return ContrastiveModel(mvit_tiny(4, 32), text, 24).eval()
+
+
+def our_description(tower: VideoTower, task: str, **more: Any) -> dict[str, Any]:
+    """What a checkpoint of ours says of its tower."""
+    spec = ClipSpec(n_frames=4, size=32, field_of_view_mm=120)
+    return {
+        "task": task,
+        "video_encoder": tower.video_encoder.config,
+        "embed_dim": tower.video_proj.out_features,
+        "preprocessing": asdict(spec),
+        **more,
+    }
+
+
+def save_contrastive(path: Path, model: ContrastiveModel) -> Path:
+    """A checkpoint of contrastive pretraining, as the task writes it."""
+    state = {f"model.{name}": value for name, value in model.state_dict().items()}
+    state["log_temperature"] = torch.tensor(-2.3)
+    described = our_description(model, "ContrastivePretraining", text_encoder=model.text_encoder.description())
+    return save(path, state, cmr_clip=described)
