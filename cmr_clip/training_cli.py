@@ -7,18 +7,24 @@ import re
 import sys
 import warnings
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+import pytorch_lightning as pl
 from jsonargparse import ArgumentError, Namespace
-from pytorch_lightning.cli import LightningCLI
+from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
+from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from rich.logging import RichHandler
 from transformers.utils.logging import disable_progress_bar, set_verbosity_error
 
+from cmr_clip.callbacks.preemption import ResumeOptions, ResumePoints, TrainingStoppedError
 from cmr_clip.callbacks.progress import progress_callback
+from cmr_clip.checkpoint_io import AtomicCheckpointIO
 from cmr_clip.data.store_module import StoreDataModule
 from cmr_clip.errors import ConfigurationError
 from cmr_clip.models.checkpoints import read_checkpoint
+from cmr_clip.stop_signals import StopSignals
 from cmr_clip.tasks.base import VideoTask
 from preprocess.console import console
 
@@ -36,11 +42,24 @@ _HINTS = (
 )
 
 
-_NAMED_CHECKPOINTS = (None, "last", "best", "hpc")
+_NAMED_CHECKPOINTS = (None, "last", "best")
 
 
 class CmrClipCLI(LightningCLI):
-    """The configuration alone decides what is built; a checkpoint only brings weights and state."""
+    """The configuration alone decides what is built; a checkpoint only brings weights and state.
+
+    Args:
+        signals: notes the signals that end a training early.
+        settings: as LightningCLI takes them.
+    """
+
+    def __init__(self, signals: StopSignals, **settings: Any) -> None:
+        self.signals = signals
+        super().__init__(VideoTask, StoreDataModule, **settings)
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Add the group `resume`: how often a run writes a point to go on from."""
+        parser.add_class_arguments(ResumeOptions, "resume")
 
     def _parse_ckpt_path(self) -> None:
         """Leave the configuration as it is: a checkpoint's hyper-parameters must not override it.
@@ -66,6 +85,17 @@ class CmrClipCLI(LightningCLI):
                 ),
             )
 
+    def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:
+        """Add what every run needs whatever its configuration says: whole checkpoints, and an end at a signal."""
+        chosen = self.config_init[self.config_init["subcommand"]]
+        plugins = chosen["trainer"].get("plugins") or []
+        plugins = [*(plugins if isinstance(plugins, list) else [plugins]), AtomicCheckpointIO()]
+        if SLURMEnvironment.detect():
+            # Lightning's own handler saves in the middle of a step, to a file that the next job would resume
+            plugins.append(SLURMEnvironment(auto_requeue=False))
+        self.trainer_defaults["callbacks"] = [progress_callback(), ResumePoints(self.signals, chosen["resume"])]
+        return super().instantiate_trainer(plugins=plugins, **kwargs)
+
     def after_fit(self) -> None:
         """Say where the weights are and what to run next."""
         last = getattr(self.trainer.checkpoint_callback, "last_model_path", "")
@@ -84,26 +114,30 @@ def run_training(arguments: Sequence[str]) -> None:
 
     Raises:
         ConfigurationError: an unknown field or an impossible value.
+        SystemExit: a signal ended the training; its state is saved.
     """
     _quieten()
+    signals = StopSignals()
     try:
-        CmrClipCLI(
-            VideoTask,
-            StoreDataModule,
-            subclass_mode_model=True,
-            subclass_mode_data=True,
-            trainer_defaults={
-                "use_distributed_sampler": False,
-                "enable_progress_bar": sys.stdout.isatty(),
-                "callbacks": [progress_callback()],
-            },
-            save_config_kwargs={"overwrite": True},
-            seed_everything_default=0,
-            parser_kwargs={"exit_on_error": False, "prog": "cmr-clip"},
-            args=list(arguments),
-        )
+        with signals if arguments[0] == "fit" else nullcontext():
+            _make_and_run(arguments, signals)
     except ArgumentError as error:
         raise ConfigurationError(_one_line(error), "cmr-clip fit --help lists every field") from error
+    except TrainingStoppedError as stopped:
+        raise SystemExit(stopped.exit_code) from None
+
+
+def _make_and_run(arguments: Sequence[str], signals: StopSignals) -> None:
+    CmrClipCLI(
+        signals,
+        subclass_mode_model=True,
+        subclass_mode_data=True,
+        trainer_defaults={"use_distributed_sampler": False, "enable_progress_bar": sys.stdout.isatty()},
+        save_config_kwargs={"overwrite": True},
+        seed_everything_default=0,
+        parser_kwargs={"exit_on_error": False, "prog": "cmr-clip"},
+        args=list(arguments),
+    )
 
 
 def _one_line(error: Exception) -> str:
