@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,13 +13,12 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from cmr_clip.callbacks.agreement import RankVotes
 from cmr_clip.slurm_job import Requeue, SlurmJob
 from cmr_clip.stop_signals import StopSignals
+from preprocess.console import console
 
 __all__ = ["EXIT_CODE", "ResumeOptions", "ResumePoints", "TrainingStoppedError"]
 
 EXIT_CODE = 75
 """The command's exit code after a stop that nobody will continue by itself: EX_TEMPFAIL, "try again"."""
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -113,14 +111,14 @@ class ResumePoints(pl.Callback):
         if trainer.is_global_zero:
             signal = self.signals.received.name if self.signals.received else "a signal to another rank"
             saved = "nothing is saved, since checkpointing is off" if path is None else f"saved {path}"
-            _log.warning("%s: stopped after step %d (%s); %s", signal, trainer.global_step, batch, saved)
+            console().print(f"{signal}: stopped after step {trainer.global_step} ({batch}); {saved}")
         job = SlurmJob.current()
         fate = Requeue(False, "outside SLURM")
         if job is not None and path is not None:
             fate = trainer.strategy.broadcast(job.requeue() if trainer.is_global_zero else fate)
         if trainer.is_global_zero:
             again = "" if fate.done else "; the same command goes on from there (with --ckpt_path last)"
-            _log.warning("%s%s", fate.reason, again)
+            console().print(f"{fate.reason}{again}")
         raise TrainingStoppedError(fate.reason, 0 if fate.done else EXIT_CODE)
 
 

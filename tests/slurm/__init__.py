@@ -1,0 +1,1 @@
+"""Jobs on a real SLURM of one node, started for the tests."""
