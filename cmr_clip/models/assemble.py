@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import cast
+from typing import Any, cast
 
+import torch
 from torch import Tensor, nn
 
 from cmr_clip.data.clips import ClipSpec
 from cmr_clip.errors import CheckpointMismatchError, CmrClipError
+from cmr_clip.models.mvit import MViT
 from cmr_clip.models.positions import Grid, resize_positions, token_grid
 from cmr_clip.models.receipt import LoadReport, require_match
 from cmr_clip.models.sources import Weights
 
-__all__ = ["Resized", "fill", "resized", "wanted_shape"]
+__all__ = ["Resized", "empty_encoder", "fill", "resized", "wanted_shape"]
 
 _CLASS_HEAD = "video_encoder.head."
 _FAMILIES = ("video_encoder.", "video_proj.", "classifier_head.", "text_encoder.", "text_proj.")
@@ -82,11 +84,21 @@ def _spec_of(spec: ClipSpec, shape: Grid) -> ClipSpec:
     return replace(spec, n_frames=shape[0], size=shape[1])
 
 
+def empty_encoder(config: Mapping[str, Any]) -> MViT:
+    """An encoder without values, for `fill`; saves the time and the random numbers of an initialisation."""
+    with torch.device("meta"):
+        encoder = MViT(**config)
+    if {name for name, _ in encoder.named_buffers()} <= set(encoder.state_dict()):
+        return encoder
+    with torch.random.fork_rng(devices=[]):  # buffers that no file holds must be computed
+        return MViT(**config)
+
+
 def fill(module: nn.Module, state: dict[str, Tensor], weights: Weights) -> LoadReport:
     """Load a module's tensors and write the receipt.
 
     Args:
-        module: its tensors carry the names of `state`.
+        module: its tensors carry the names of `state`; it may be without values, and takes over those of `state`.
         state: may hold more than the module wants.
         weights: where `state` came from, for the receipt.
 
@@ -105,7 +117,7 @@ def fill(module: nn.Module, state: dict[str, Tensor], weights: Weights) -> LoadR
             f"first {beyond[0]}",
             "give a checkpoint of the architecture that its description names",
         )
-    module.load_state_dict({name: state[name] for name in wanted})
+    module.load_state_dict({name: state[name] for name in wanted}, assign=True)
     known = (*_KNOWN, _CLASS_HEAD)
     return replace(
         report,

@@ -6,6 +6,8 @@ A new kind of endpoint is one class here; the fine-tuning task only calls these 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +17,7 @@ from torchmetrics.classification import BinaryAUROC, BinaryAveragePrecision
 
 from cmr_clip.errors import CmrClipError
 
-__all__ = ["BinaryHead", "Head", "RegressionHead"]
+__all__ = ["BinaryHead", "Head", "RegressionHead", "heads_from_description"]
 
 
 class Head(nn.Module, ABC):
@@ -28,6 +30,14 @@ class Head(nn.Module, ABC):
     def __init__(self, target: str) -> None:
         super().__init__()
         self.target = target
+
+    @abstractmethod
+    def arguments(self) -> dict[str, Any]:
+        """The arguments that build the same head, as plain values."""
+
+    def description(self) -> dict[str, Any]:
+        """What a checkpoint says of this head: its kind (the class) and its arguments."""
+        return {"kind": type(self).__name__, **self.arguments()}
 
     @abstractmethod
     def fit_labels(self, labels: Tensor) -> float:
@@ -71,6 +81,10 @@ class RegressionHead(Head):
         self.huber_delta = huber_delta
         self.register_buffer("train_mean", torch.tensor(float("nan")))
 
+    def arguments(self) -> dict[str, Any]:
+        """Target, scale and delta."""
+        return {"target": self.target, "scale": self.scale, "huber_delta": self.huber_delta}
+
     def fit_labels(self, labels: Tensor) -> float:
         """Start from the training mean."""
         self.train_mean.fill_(labels.mean())
@@ -108,6 +122,10 @@ class BinaryHead(Head):
         self.weighted = weighted
         self.register_buffer("pos_weight", torch.tensor(1.0))
 
+    def arguments(self) -> dict[str, Any]:
+        """Target and weighting."""
+        return {"target": self.target, "weighted": self.weighted}
+
     def fit_labels(self, labels: Tensor) -> float:
         """Balance the classes.
 
@@ -143,3 +161,26 @@ class BinaryHead(Head):
     def reference(self, truth: Tensor) -> dict[str, Tensor]:
         """None: a constant cannot rank."""
         return {}
+
+
+def heads_from_description(described: Sequence[Mapping[str, Any]], origin: str) -> list[Head]:
+    """The heads that a checkpoint describes, in order; what they took from labels is not part of it.
+
+    Args:
+        described: `Head.description()` of each.
+        origin: what the error calls the file.
+
+    Raises:
+        CmrClipError: a kind or an argument that this version does not know.
+    """
+    kinds: dict[str, type[Head]] = {kind.__name__: kind for kind in (BinaryHead, RegressionHead)}
+    heads = []
+    for entry in described:
+        arguments = {name: value for name, value in entry.items() if name != "kind"}
+        try:
+            heads.append(kinds[entry["kind"]](**arguments))
+        except (KeyError, TypeError) as error:
+            raise CmrClipError(
+                f"{origin} describes a head that this version does not know: {dict(entry)}", "install a newer cmr-clip"
+            ) from error
+    return heads

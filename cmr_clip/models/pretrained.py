@@ -12,7 +12,7 @@ from torch import Tensor
 
 from cmr_clip.data.clips import ClipSpec
 from cmr_clip.errors import CheckpointMismatchError, CmrClipError
-from cmr_clip.models.assemble import fill, resized, wanted_shape
+from cmr_clip.models.assemble import empty_encoder, fill, resized, wanted_shape
 from cmr_clip.models.contrastive import VideoTower
 from cmr_clip.models.mvit import MViT
 from cmr_clip.models.receipt import LoadReport
@@ -154,9 +154,9 @@ def _empty_model(weights: Weights, random_projection: bool, embed_dim: int) -> V
     projection: Projection = "trained" if weights.has_projection else "random" if random_projection else "none"
     if weights.has_projection:
         embed_dim = _embed_dim(weights)
-    with torch.random.fork_rng(devices=[]):  # random weights that are replaced must not change the caller's numbers
+    with torch.random.fork_rng(devices=[]):  # the caller's random numbers neither change nor matter
         torch.manual_seed(0)
-        return VideoModel(MViT(**weights.encoder), embed_dim, weights.preprocessing, projection)
+        return VideoModel(empty_encoder(weights.encoder), embed_dim, weights.preprocessing, projection)
 
 
 def _embed_dim(weights: Weights) -> int:

@@ -9,9 +9,8 @@ import torch
 
 from cmr_clip.data.clips import ClipSpec
 from cmr_clip.errors import CmrClipError
-from cmr_clip.models.assemble import fill
+from cmr_clip.models.assemble import empty_encoder, fill
 from cmr_clip.models.contrastive import ContrastiveModel
-from cmr_clip.models.mvit import MViT
 from cmr_clip.models.sources import Weights, read_source
 from cmr_clip.models.text import BertTextEncoder
 
@@ -45,7 +44,7 @@ def load_contrastive(path: str | Path) -> LoadedPair:
     described = _text_description(weights)
     with torch.random.fork_rng(devices=[]):  # random weights that are replaced must not change the caller's numbers
         text = BertTextEncoder.from_description(described)
-        model = ContrastiveModel(MViT(**weights.encoder), text, int(weights.described["embed_dim"]))
+        model = ContrastiveModel(empty_encoder(weights.encoder), text, int(weights.described["embed_dim"]))
     fill(model, weights.state, weights)
     source = described["source"] if weights.tokenizer is None else str(weights.tokenizer)
     return LoadedPair(model.eval(), weights.preprocessing, source)

@@ -145,6 +145,11 @@ class StudyFinetuning(VideoTask):
             with torch.no_grad():
                 self.classifier_head.output_layer.bias[index] = head.fit_labels(labels)
 
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Describe the encoder and the heads, so that `load_study_model` rebuilds both."""
+        super().on_save_checkpoint(checkpoint)
+        checkpoint["cmr_clip"]["heads"] = [head.description() for head in self._targets()]
+
     def _data(self) -> StudyBagDataModule:
         return cast(StudyBagDataModule, cast(Any, self.trainer).datamodule)
 

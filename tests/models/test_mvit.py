@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
-import zlib
 
 import numpy as np
 import pytest
@@ -16,22 +14,9 @@ from cmr_clip.errors import CmrClipError
 from cmr_clip.models.mvit import MViT, MViTBlock
 from cmr_clip.models.presets import mvit_b_16x4, mvit_b_32x3, mvit_tiny
 from tests.support.reference import shared
+from tests.support.weights import fill
 
 PREFIX = "model.video_encoder."
-
-
-def fill(name: str, shape: torch.Size) -> torch.Tensor:
-    """The reproducible weights of the shared golden numbers."""
-    count = math.prod(shape)
-    phase = 2 * math.pi * (zlib.crc32(name.encode()) % 10007) / 10007
-    wave = np.sin(0.37 * (np.arange(count) % 1009) + phase)
-    if "norm" in name and name.endswith(".weight"):
-        wave = 1 + 0.1 * wave
-    elif len(shape) <= 1:
-        wave = 0.05 * wave
-    else:
-        wave = wave / math.sqrt(count / shape[0])
-    return torch.tensor(wave.reshape(shape), dtype=torch.float32)
 
 
 def test_parameter_names_and_shapes_are_those_of_the_authors_checkpoint() -> None:

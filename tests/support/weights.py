@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import zlib
 from collections.abc import Mapping
@@ -29,7 +30,7 @@ def fill(name: str, shape: torch.Size | tuple[int, ...]) -> torch.Tensor:
     """The reproducible weights of the shared golden numbers."""
     count = math.prod(shape)
     phase = 2 * math.pi * (zlib.crc32(name.encode()) % 10007) / 10007
-    wave = np.sin(0.37 * (np.arange(count) % 1009) + phase)
+    wave = np.resize(np.sin(0.37 * np.arange(1009) + phase), count)  # the flat index counts modulo 1009
     if "norm" in name and name.endswith(".weight"):
         wave = 1 + 0.1 * wave
     elif len(shape) <= 1:
@@ -51,6 +52,15 @@ def mvit_b(clip_shape: tuple[int, int, int] = SMALL, eps: float = 1e-5) -> MViT:
     return MViT(**{**config, "clip_shape": list(clip_shape)})
 
 
+def mvit_b_with(state: Mapping[str, torch.Tensor], eps: float = 1e-5) -> MViT:
+    """mViT-B for small clips with the encoder tensors of a state dict."""
+    with torch.device("meta"):
+        encoder = mvit_b(eps=eps)
+    encoder.load_state_dict({name: state[name] for name in encoder.state_dict()}, assign=True)
+    return encoder.eval()
+
+
+@functools.cache
 def authors_state(clip_shape: tuple[int, int, int] = SMALL, head: bool | None = None) -> dict[str, torch.Tensor]:
     """The tensors of an authors' checkpoint; `head`: None without, else whether it has a LayerNorm."""
     with torch.device("meta"):
