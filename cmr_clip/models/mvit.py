@@ -1,8 +1,8 @@
 """Multiscale vision transformer v1 (mViT) over cine clips, from the layers of pytorchvideo.
 
 Parameter names are those of pytorchvideo, so that its Kinetics-400 files and the paper authors' checkpoints load
-unchanged. Attention runs through `scaled_dot_product_attention`, which is exact for mViT v1 (no relative
-positions). Source: Fan et al., "Multiscale Vision Transformers", ICCV 2021.
+unchanged; `mvit_block` and `kernels` say how the same function is computed faster. Source: Fan et al., "Multiscale
+Vision Transformers", ICCV 2021.
 """
 
 from __future__ import annotations
@@ -12,111 +12,25 @@ from functools import partial
 from typing import Any, cast
 
 import torch
-from pytorchvideo.layers.attention import Mlp, MultiScaleAttention
 from pytorchvideo.layers.positional_encoding import SpatioTemporalClsPositionalEncoding
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 
 from cmr_clip.errors import CmrClipError
+from cmr_clip.models.kernels.pooling import Grid, PoolingKernel
+from cmr_clip.models.mvit_block import MViTBlock, SdpaMultiScaleAttention
 
 __all__ = ["MViT", "MViTBlock", "PatchEmbed", "SdpaMultiScaleAttention"]
-
-Grid = tuple[int, int, int]
-
-
-def _pool_tokens(tokens: Tensor, grid: Grid, pool: nn.Module | None, norm: nn.Module | None) -> tuple[Tensor, Grid]:
-    """Pool all tokens but the class token over their grid.
-
-    Args:
-        tokens: `[B, heads, 1 + T·H·W, C]`.
-        grid: (T, H, W) of the tokens.
-        pool: a convolution or pooling over `[B·heads, C, T, H, W]`.
-        norm: normalisation after pooling, over C.
-    """
-    if pool is None:
-        return tokens, grid
-    batch, heads, _, channels = tokens.shape
-    cls, rest = tokens[:, :, :1], tokens[:, :, 1:]
-    video = rest.reshape(batch * heads, *grid, channels).permute(0, 4, 1, 2, 3)
-    video = pool(video)
-    grid = cast(Grid, tuple(video.shape[2:]))
-    pooled = torch.cat([cls, video.flatten(2).transpose(1, 2).reshape(batch, heads, -1, channels)], dim=2)
-    return (pooled if norm is None else norm(pooled)), grid
-
-
-class SdpaMultiScaleAttention(MultiScaleAttention):  # type: ignore[misc]
-    """Pooled attention of pytorchvideo with the same parameters and a fused kernel."""
-
-    def forward(self, x: Tensor, grid: Grid) -> tuple[Tensor, Grid]:
-        """Attend over tokens `[B, 1 + T·H·W, C]`; returns tokens of the (possibly smaller) query grid."""
-        batch, count, channels = x.shape
-        shape = (batch, count, self.num_heads, channels // self.num_heads)
-        q, k, v = (layer(x).view(shape).transpose(1, 2) for layer in (self.q, self.k, self.v))
-        q, q_grid = _pool_tokens(q, grid, self.pool_q, self.norm_q)
-        k, _ = _pool_tokens(k, grid, self.pool_k, self.norm_k)
-        v, _ = _pool_tokens(v, grid, self.pool_v, self.norm_v)
-        out = F.scaled_dot_product_attention(q, k, v, scale=self.scale)
-        return self.proj(out.transpose(1, 2).flatten(2)), q_grid
-
-
-class MViTBlock(nn.Module):
-    """Attention with pooled residual, then a perceptron that may widen the channels.
-
-    Args:
-        dim: channels in.
-        dim_out: channels out.
-        heads: attention heads.
-        q_stride: (T, H, W) stride of the query pooling; all ones means no query pooling.
-        kv_stride: (T, H, W) stride of the key and value pooling.
-        norm_eps: epsilon of the block's two LayerNorms.
-        pool_norm_eps: epsilon of the LayerNorms after pooling: 1e-5 in pytorchvideo 0.1.5 and the paper's
-            code, 1e-6 in torchvision.
-    """
-
-    def __init__(
-        self,
-        dim: int,
-        dim_out: int,
-        heads: int,
-        q_stride: Grid,
-        kv_stride: Grid,
-        *,
-        norm_eps: float = 1e-6,
-        pool_norm_eps: float = 1e-5,
-    ) -> None:
-        super().__init__()
-        pools = q_stride != (1, 1, 1)
-        self.norm1 = nn.LayerNorm(dim, eps=norm_eps)
-        self.attn = SdpaMultiScaleAttention(
-            dim,
-            num_heads=heads,
-            qkv_bias=True,
-            kernel_q=(3, 3, 3) if pools else (1, 1, 1),
-            kernel_kv=(3, 3, 3),
-            stride_q=q_stride,
-            stride_kv=kv_stride,
-            norm_layer=partial(nn.LayerNorm, eps=pool_norm_eps),
-        )
-        self.norm2 = nn.LayerNorm(dim, eps=norm_eps)
-        self.mlp = Mlp(in_features=dim, hidden_features=4 * dim, out_features=dim_out)
-        self.proj = nn.Linear(dim, dim_out) if dim != dim_out else None
-        kernel = tuple(s + 1 if s > 1 else 1 for s in q_stride)
-        self.pool_skip = nn.MaxPool3d(kernel, q_stride, tuple(k // 2 for k in kernel)) if pools else None
-
-    def forward(self, x: Tensor, grid: Grid) -> tuple[Tensor, Grid]:
-        """Tokens `[B, 1 + T·H·W, dim]` to `[B, 1 + T'·H'·W', dim_out]` with the new grid."""
-        attended, new_grid = self.attn(self.norm1(x), grid)
-        residual, _ = _pool_tokens(x.unsqueeze(1), grid, self.pool_skip, None)
-        x = residual.squeeze(1) + attended
-        normed = self.norm2(x)
-        return (x if self.proj is None else self.proj(normed)) + self.mlp(normed), new_grid
 
 
 class PatchEmbed(nn.Module):
     """Overlapping spatio-temporal patches as tokens.
 
-    A clip with one channel is embedded as if its channel were repeated: the kernel is summed over its input
-    channels, which is the same function at a third of the cost.
+    The frames that a patch covers become channels of one picture, so that the three-dimensional convolution is a
+    two-dimensional one, for which the libraries have better kernels. A clip with one channel is embedded as if its
+    channel were repeated: the kernel is summed over its input channels, which is the same function at a third of
+    the cost.
     """
 
     def __init__(self, dim: int, kernel: Grid, stride: Grid, in_channels: int = 3) -> None:
@@ -127,12 +41,15 @@ class PatchEmbed(nn.Module):
     def forward(self, clips: Tensor) -> tuple[Tensor, Grid]:
         """`[B, 1 or 3, T, H, W]` to tokens `[B, T'·H'·W', dim]` and their grid."""
         conv = self.patch_model
-        if clips.shape[1] == 1:
-            weight = conv.weight.sum(dim=1, keepdim=True)
-            video = F.conv3d(clips, weight, conv.bias, conv.stride, cast(tuple[int, ...], conv.padding))
-        else:
-            video = conv(clips)
-        return video.flatten(2).transpose(1, 2), cast(Grid, tuple(video.shape[2:]))
+        weight = conv.weight.sum(dim=1, keepdim=True) if clips.shape[1] == 1 else conv.weight
+        span, step, padding = conv.kernel_size[0], conv.stride[0], cast(Grid, conv.padding)
+        padded = F.pad(clips.to(weight.dtype), (0, 0, 0, 0, padding[0], padding[0]))
+        windows = padded.unfold(2, span, step).permute(0, 2, 1, 5, 3, 4)  # B T' C span H W
+        pictures = windows.reshape(-1, weight.shape[1] * span, *clips.shape[3:])
+        planar = weight.flatten(1, 2).contiguous(memory_format=torch.channels_last)
+        patches = F.conv2d(pictures, planar, conv.bias, conv.stride[1:], padding[1:]).permute(0, 2, 3, 1)
+        rows, columns, channels = patches.shape[1:]
+        return patches.reshape(len(clips), -1, channels), (len(patches) // len(clips), rows, columns)
 
 
 class MViT(nn.Module):
@@ -185,6 +102,7 @@ class MViT(nn.Module):
             embed_dim=dims[0], patch_embed_shape=grid, sep_pos_embed=True, has_cls=True
         )
         self.blocks = nn.ModuleList(_stage_blocks(dims, heads, depths, pool_norm_eps))
+        self._checkpoint_stages = 0
         self.norm_embed = nn.LayerNorm(dims[-1], eps=1e-6)
         self.apply(partial(_init_weights, std=init_std))
         for parameter in self.cls_positional_encoding.parameters():
@@ -208,10 +126,45 @@ class MViT(nn.Module):
                 "give the data module the encoder's clip_shape",
             )
         x, grid = self.patch_embed(clips)
-        x = self.cls_positional_encoding(x)
+        x = self._add_positions(x)
+        recomputed = sum(self.config["depths"][: self._checkpoint_stages]) if torch.is_grad_enabled() else 0
+        for index, block in enumerate(self.blocks):
+            # only the class token is asked for in the end, so that the last block computes nothing else
+            run = partial(block, class_only=index == len(self.blocks) - 1)
+            if index < recomputed:
+                x, grid = checkpoint(run, x, grid, use_reentrant=False)
+            else:
+                x, grid = run(x, grid)
+        return cast(Tensor, self.norm_embed(x[:, 0].to(self.norm_embed.weight.dtype)))
+
+    @property
+    def checkpoint_stages(self) -> int:
+        """That many first stages keep no activations for the backward pass: less memory, the same gradients.
+
+        Raises:
+            CmrClipError: when set to a number of stages that the encoder does not have.
+        """
+        return self._checkpoint_stages
+
+    @checkpoint_stages.setter
+    def checkpoint_stages(self, stages: int) -> None:
+        known = len(self.config["depths"])
+        if not 0 <= stages <= known:
+            raise CmrClipError(f"checkpoint_stages is {stages}, the encoder has {known} stages", f"use 0 to {known}")
+        self._checkpoint_stages = stages
+
+    def set_pooling(self, kernel: PoolingKernel) -> None:
+        """Choose how the depth-wise pooling is computed; weights and function stay the same."""
         for block in self.blocks:
-            x, grid = block(x, grid)
-        return cast(Tensor, self.norm_embed(x[:, 0]))
+            cast(MViTBlock, block).attn.pooling = kernel
+
+    def _add_positions(self, patches: Tensor) -> Tensor:
+        """`[B, T·H·W, D]` to `[B, 1 + T·H·W, D]`: the class token in front, positions added."""
+        known = self.cls_positional_encoding
+        positions = known.pos_embed_spatial[:, None] + known.pos_embed_temporal[:, :, None]
+        cls = (known.cls_token + known.pos_embed_class).expand(len(patches), -1, -1)
+        video = patches + positions.flatten(1, 2)
+        return torch.cat([cls, video], dim=1)
 
 
 def _stage_blocks(

@@ -1,0 +1,54 @@
+"""A copy of an encoder that only computes features: cast to its type, merged and packed."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import cast
+
+import torch
+from torch import nn
+
+from cmr_clip.models.kernels.packed import PackedLinear, can_pack
+from cmr_clip.models.mvit import MViT
+from cmr_clip.models.mvit_block import MViTBlock
+
+__all__ = ["for_inference"]
+
+
+def for_inference(encoder: MViT, dtype: torch.dtype = torch.bfloat16) -> MViT:
+    """Copy an encoder for computing features and nothing else.
+
+    Everything but the last LayerNorm runs in `dtype` without autocast, so that features are fp32. On a CPU that
+    supports it, linear layers are packed; elsewhere, and where the copy shall be compiled, they stay as they are. The
+    copy takes fp32 clips. It is no source of weights: save the encoder itself.
+
+    Args:
+        encoder: stays as it is.
+        dtype: bf16 agrees with fp32 to about 1 % of a feature's norm; fp32 is exact to rounding.
+
+    Returns:
+        The copy, in evaluation mode, without gradients, on the encoder's device.
+    """
+    copy = deepcopy(encoder).eval().requires_grad_(False).to(dtype)
+    copy.norm_embed.float()
+    device = next(encoder.parameters()).device
+    if device.type == "cpu" and can_pack(dtype):
+        for block in copy.blocks:
+            _pack(cast(MViTBlock, block))
+    return copy
+
+
+def _pack(block: MViTBlock) -> None:
+    attention, mlp = block.attn, block.mlp
+    weight = torch.cat([attention.k.weight, attention.v.weight])
+    attention.key_value = PackedLinear(weight, torch.cat([attention.k.bias, attention.v.bias]))
+    del attention.k, attention.v
+    attention.q, attention.proj = _packed(attention.q), _packed(attention.proj)
+    mlp.fc1, mlp.act, mlp.fc2 = _packed(mlp.fc1, gelu=True), nn.Identity(), _packed(mlp.fc2)
+    if block.proj is not None:
+        block.proj = _packed(block.proj)
+
+
+def _packed(layer: nn.Module, *, gelu: bool = False) -> nn.Module:
+    linear = cast(nn.Linear, layer)
+    return PackedLinear(linear.weight, linear.bias, gelu=gelu)

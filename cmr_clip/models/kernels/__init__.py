@@ -1,0 +1,1 @@
+"""The encoder's hot spots: pooling, attention and linear layers, each with a plain path of equal output."""

@@ -1,0 +1,60 @@
+"""Exact softmax attention over tokens `[B, L, heads, C]`."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+__all__ = ["attend", "matmul_dtype"]
+
+_QUERIES_AT_A_TIME = 512
+
+
+def matmul_dtype(tensor: Tensor) -> torch.dtype:
+    """The type in which matrix products of this tensor run: autocast's where it is on.
+
+    Autocast converts the input of each linear layer anew; converting once before three of them saves two passes.
+    """
+    device = tensor.device.type
+    return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else tensor.dtype
+
+
+def attend(q: Tensor, k: Tensor, v: Tensor, scale: float) -> Tensor:
+    """softmax(scale · q kᵀ) v.
+
+    Runs through `scaled_dot_product_attention`, but for bf16 on CPUs without gradient: there the fused kernel
+    computes in fp32 and two matrix products in bf16 over a block of queries are 1.6 times as fast.
+
+    Args:
+        q: `[B, L, heads, C]`.
+        k: `[B, M, heads, C]`.
+        v: `[B, M, heads, C]`.
+        scale: of the products.
+
+    Returns:
+        `[B, L, heads, C]`.
+    """
+    q, k, v = (part.transpose(1, 2) for part in (q, k, v))
+    if _prefers_blocks(q, k, v):
+        return _attend_in_blocks(q, k, v, scale).transpose(1, 2)
+    return F.scaled_dot_product_attention(q, k, v, scale=scale).transpose(1, 2)
+
+
+def _prefers_blocks(*tensors: Tensor) -> bool:
+    if torch.compiler.is_compiling() or tensors[0].device.type != "cpu" or tensors[0].dtype != torch.bfloat16:
+        return False
+    return not (torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors))
+
+
+def _attend_in_blocks(q: Tensor, k: Tensor, v: Tensor, scale: float) -> Tensor:
+    batch, heads, count, channels = q.shape
+    out = q.new_empty(batch, count, heads, channels).transpose(1, 2)
+    unused = q.new_empty(1, 1, 1)
+    for index in range(batch):
+        keys, values = k[index].contiguous().transpose(1, 2), v[index].contiguous()
+        for start in range(0, count, _QUERIES_AT_A_TIME):
+            block = slice(start, start + _QUERIES_AT_A_TIME)
+            scores = torch.baddbmm(unused, q[index, :, block], keys, beta=0, alpha=scale)
+            out[index, :, block] = torch.bmm(scores.softmax(dim=-1), values)
+    return out
