@@ -1,0 +1,233 @@
+"""Reading and augmenting a clip on one CPU core: the paper's way and ours, in one run.
+
+    python benchmarks/clip_pipeline.py [--repeats 15] [--resize nearest|bilinear] [--quick] [--json FILE]
+
+Both start from the same simulated acquisition. The baseline (`paper_clip.py`) is the paper's files and operations;
+ours is the study store, `ClipReader` and `ClipTransform` with the paper's augmentation, a batch of 8 at a time. Every
+repeat measures both, one after the other, with the files in the page cache.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TypeVar, get_args
+
+import numpy as np
+import numpy.typing as npt
+import paper_clip
+import torch
+from paper_clip import Resize
+
+from cmr_clip.data.clips import Clip, ClipKey, ClipReader, ClipSpec, stack_clips
+from cmr_clip.transforms.augmix import AugMix
+from cmr_clip.transforms.clip_transform import ClipTransform
+from cmr_clip.transforms.crop_augmix import CropAugMix
+from preprocess.store import CineStack, Study, write_study
+from preprocess.views import View
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Sizes of the measurement.
+
+    Attributes:
+        matrix: rows and columns as acquired and in the study store.
+        stored: rows and columns in the paper's files.
+        cine: frames of a cine.
+        frames: frames of a clip.
+        size: rows and columns of a clip.
+        batch: clips per batch (ours; the baseline takes one at a time).
+        repeats: measurements of each.
+        resize: how the baseline's files were resized: nearest as in the paper's data, bilinear as in today's tool,
+            whose fractions compress less and take longer to read.
+    """
+
+    matrix: int = 256
+    stored: int = 360
+    cine: int = 30
+    frames: int = 16
+    size: int = 224
+    batch: int = 8
+    repeats: int = 15
+    resize: Resize = "nearest"
+
+
+QUICK = Setting(matrix=64, stored=90, cine=10, frames=4, size=48, batch=2, repeats=2)
+
+
+def simulate(setting: Setting, seed: int) -> npt.NDArray[np.uint16]:
+    """A beating ring in a noisy body, in scanner units, `[cine, matrix, matrix]`."""
+    rng = np.random.default_rng(seed)
+    side = setting.matrix
+    rows, columns = np.mgrid[:side, :side] / side - 0.5
+    beat = 1 - 0.3 * np.sin(np.pi * np.arange(setting.cine) / setting.cine)[:, None, None]
+    distance = np.hypot(rows, columns)[None]
+    body = 250.0 * (np.hypot(rows, 0.7 * columns) < 0.4)
+    signal = body + 650 * (distance < 0.1 * beat) - 150 * ((distance >= 0.1 * beat) & (distance < 0.14))
+    noise = rng.normal(0, 20, (2, *signal.shape))
+    magnitude: npt.NDArray[np.uint16] = np.rint(np.hypot(signal + noise[0], noise[1])).astype(np.uint16)
+    return magnitude
+
+
+def write_files(folder: Path, setting: Setting) -> list[ClipKey]:
+    """The same cines in both forms; returns the keys of ours, whose studies name the paper's files."""
+    keys = []
+    for number in range(setting.batch):
+        cine, study = simulate(setting, number), f"{number:016x}"
+        paper_clip.write(folder / f"{study}.paper.h5", cine, setting.stored, setting.resize)
+        high = float(np.percentile(cine, 99.5))
+        grey = np.rint((cine / high).clip(0, 1) * 255).astype(np.uint8)[None]
+        write_study(folder / "store", Study("a" * 16, study, {View.CH4: _stack(grey, high)}))
+        keys.append(ClipKey("a" * 16, study, View.CH4.value, 0))
+    return keys
+
+
+def _stack(pixels: npt.NDArray[np.uint8], high: float) -> CineStack:
+    frames = pixels.shape[1]
+    return CineStack(
+        pixels=pixels,
+        n_frames=np.array([frames], np.int32),
+        pixel_spacing=(1.4, 1.4),
+        slice_thickness=8.0,
+        image_orientation=np.array([1.0, 0, 0, 0, 1, 0]),
+        image_position=np.zeros((1, 3)),
+        trigger_time=np.arange(frames, dtype=float)[None] * 33,
+        intensity_window=(0.0, high),
+    )
+
+
+class Clock:
+    """Times of named stages in seconds per clip, by the wall clock and of the processor.
+
+    On a machine that others use as well the wall clock counts their work too; the processor's time is then what one
+    free core would need, since all files lie in memory.
+    """
+
+    def __init__(self) -> None:
+        self.wall: dict[str, list[float]] = {}
+        self.cpu: dict[str, list[float]] = {}
+
+    def measure(self, stage: str, clips: int, work: Callable[[], Result]) -> Result:
+        """Do the work once and note its times."""
+        wall, cpu = time.perf_counter(), time.process_time()
+        result = work()
+        self.cpu.setdefault(stage, []).append((time.process_time() - cpu) / clips)
+        self.wall.setdefault(stage, []).append((time.perf_counter() - wall) / clips)
+        return result
+
+
+def median_ms(times: dict[str, list[float]], *stages: str) -> float:
+    """Median over the repeats of the sum of some stages."""
+    return 1000 * statistics.median(map(sum, zip(*(times[stage] for stage in stages), strict=True)))
+
+
+def mean_ms(times: dict[str, list[float]], *stages: str) -> float:
+    """Mean over the repeats of the sum of some stages."""
+    return 1000 * sum(statistics.fmean(times[stage]) for stage in stages)
+
+
+THEIRS = ("baseline: read", "baseline: augment")
+OURS = ("ours: read", "ours: augment")
+PARTS = ("of which crop and resize", "of which AugMix")
+
+
+def run(setting: Setting, folder: Path) -> Clock:
+    """Measure both, alternating."""
+    keys = write_files(folder, setting)
+    clock = Clock()
+    for repeat in range(-1, setting.repeats):
+        if repeat == 0:
+            clock = Clock()  # the round before warmed up both
+        _measure_theirs(clock, setting, folder / f"{keys[repeat % len(keys)].study}.paper.h5", repeat + 1)
+        _measure_ours(clock, setting, folder / "store", keys, repeat + 1)
+    return clock
+
+
+def _measure_theirs(clock: Clock, setting: Setting, path: Path, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    video = clock.measure(THEIRS[0], 1, lambda: paper_clip.read(path))
+    clock.measure(THEIRS[1], 1, lambda: paper_clip.augment(video, setting.frames, setting.size, rng))
+
+
+def _measure_ours(clock: Clock, setting: Setting, store: Path, keys: list[ClipKey], seed: int) -> None:
+    spec = ClipSpec(n_frames=setting.frames, size=setting.size)
+    seeds = [seed * len(keys) + number for number in range(len(keys))]
+
+    def read() -> list[Clip]:
+        reader = ClipReader(store, setting.frames)  # a new one, so that files are opened as often as in the baseline
+        return [reader.read(key) for key in keys]
+
+    clips = clock.measure(OURS[0], len(keys), read)
+    raw = stack_clips(clips)
+    cropped = ClipTransform(spec, CropAugMix(augmix=None))
+    both = ClipTransform(spec, CropAugMix())
+    clock.measure(OURS[1], len(keys), lambda: both(stack_clips(clips), seeds))
+    clock.measure(PARTS[0], len(keys), lambda: cropped(raw, seeds))
+    video = torch.rand(len(keys), setting.frames, setting.size, setting.size)
+    clock.measure(PARTS[1], len(keys), lambda: AugMix()(video, [np.random.default_rng(seed) for seed in seeds]))
+
+
+def report(setting: Setting, clock: Clock) -> dict[str, float]:
+    """Print the times, and return the numbers."""
+    print(f"{setting.frames} × {setting.size} × {setting.size} of {setting.cine} frames; {setting.repeats} repeats")
+    print(f"{'ms per clip':<26}{'processor':>12}{'wall clock':>12}   (medians)")
+    for stage in clock.cpu:
+        print(f"{stage:<26}{median_ms(clock.cpu, stage):>12.1f}{median_ms(clock.wall, stage):>12.1f}")
+    numbers: dict[str, float] = {}
+    for name, times in (("cpu", clock.cpu), ("wall", clock.wall)):
+        theirs, ours = median_ms(times, *THEIRS), median_ms(times, *OURS)
+        numbers |= {f"baseline_{name}_ms": theirs, f"ours_{name}_ms": ours, f"ratio_{name}": theirs / ours}
+        numbers[f"ratio_{name}_means"] = mean_ms(times, *THEIRS) / mean_ms(times, *OURS)
+    print(f"{'baseline':<26}{numbers['baseline_cpu_ms']:>12.1f}{numbers['baseline_wall_ms']:>12.1f}")
+    print(f"{'ours':<26}{numbers['ours_cpu_ms']:>12.1f}{numbers['ours_wall_ms']:>12.1f}")
+    print(f"{'ratio':<26}{numbers['ratio_cpu']:>12.1f}{numbers['ratio_wall']:>12.1f}")
+    print(f"{'ratio of the means':<26}{numbers['ratio_cpu_means']:>12.1f}{numbers['ratio_wall_means']:>12.1f}")
+    return numbers
+
+
+def use_one_core() -> str:
+    """Keep to one core, and say which machine it is."""
+    torch.set_num_threads(1)
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    info = Path("/proc/cpuinfo")
+    names = [line.split(":")[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
+    load = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
+    return (
+        f"{names[0] if names else platform.processor()}, one core of {os.cpu_count()}, torch {torch.__version__}{load}"
+    )
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--repeats", type=int, help="measurements of each (default 15)")
+    parser.add_argument("--matrix", type=int, help="rows and columns as acquired (default 256)")
+    parser.add_argument("--resize", choices=get_args(Resize), help="of the baseline's files (default nearest)")
+    parser.add_argument("--quick", action="store_true", help="tiny clips, to see that it runs; no measure of speed")
+    parser.add_argument("--json", type=Path, help="also write the numbers here")
+    args = parser.parse_args()
+    given = {name: value for name in ("repeats", "matrix", "resize") if (value := getattr(args, name)) is not None}
+    setting = replace(QUICK if args.quick else Setting(), **given)
+    machine = use_one_core()
+    print(machine)
+    with tempfile.TemporaryDirectory() as folder:
+        clock = run(setting, Path(folder))
+    numbers = report(setting, clock)
+    if args.json is not None:
+        args.json.write_text(json.dumps({"machine": machine, **asdict(setting), **numbers}, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
