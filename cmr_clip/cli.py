@@ -19,7 +19,7 @@ _TRAINING = {
     "test": "run the test set through a checkpoint; writes metrics and predictions",
     "predict": "predict every study of a store, labelled or not",
 }
-_COMMANDS = ("embed", "umap", "demo")
+_COMMANDS = ("check", "embed", "umap", "export", "zero_shot", "demo")
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -13,7 +13,7 @@ from cmr_clip.data.clips import ClipSpec
 from cmr_clip.data.datasets import Bag, StudyBagDataset
 from cmr_clip.data.store_module import StoreDataModule
 from cmr_clip.errors import CmrClipError
-from cmr_clip.transforms.clip_transform import Augmentation
+from cmr_clip.transforms.augmentation import Augmentation
 from preprocess.tables import read_labels
 
 __all__ = ["StudyBagDataModule"]
@@ -33,6 +33,7 @@ class StudyBagDataModule(StoreDataModule):
         num_workers: reading processes.
         cache_mb: keep up to this many MB of read clips in memory, in each process.
         studies_per_eval_batch: studies in a batch outside training.
+        local_copy: folder on a fast local disk (or in `/dev/shm`) to copy study files to when they are first read.
     """
 
     def __init__(
@@ -47,8 +48,11 @@ class StudyBagDataModule(StoreDataModule):
         num_workers: int = 0,
         cache_mb: int = 0,
         studies_per_eval_batch: int = 4,
+        local_copy: Path | None = None,
     ) -> None:
-        super().__init__(store, splits, clip, augmentation, views, num_workers, cache_mb, studies_per_eval_batch)
+        super().__init__(
+            store, splits, clip, augmentation, views, num_workers, cache_mb, studies_per_eval_batch, local_copy
+        )
         self.batch_size = batch_size
         self._labels = None if labels is None else Path(labels)
         self._datasets: dict[str, StudyBagDataset] = {}

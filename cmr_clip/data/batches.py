@@ -22,6 +22,9 @@ class PairBatch(TypedDict, total=False):
         tokens: `[B, L]`.
         mask: `[B, L]` bool.
         report: `[B]` int64; equal where the reports are word for word the same.
+        truncated: B numbers of tokens that did not fit.
+        study: B keys.
+        seeds: B seeds of everything random about the sample.
     """
 
     raw: RawClips
@@ -29,6 +32,9 @@ class PairBatch(TypedDict, total=False):
     tokens: Tensor
     mask: Tensor
     report: Tensor
+    truncated: list[int]
+    study: list[str]
+    seeds: list[int]
 
 
 class BagBatch(TypedDict, total=False):

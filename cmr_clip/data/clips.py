@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import shutil
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,12 +20,14 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from cmr_clip.errors import CmrClipError
+from preprocess.files import replacing
 from preprocess.manifest import read_manifest
-from preprocess.store import open_study, read_clip
+from preprocess.store import open_study, read_clip, study_path
 
 __all__ = ["Clip", "ClipKey", "ClipReader", "ClipSpec", "RawClips", "clip_keys", "stack_clips", "subsample_frames"]
 
 _OPEN_FILES = 32
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,7 @@ class ClipSpec:
         field_of_view_mm: side of the central square in mm instead, which makes sizes comparable between scanners.
         mean: subtracted from intensities in [0, 1].
         std: divided by afterwards.
+        averaging: average pixels where the image shrinks; without it bilinear sampling alone, as the authors' code.
     """
 
     n_frames: int = 16
@@ -45,6 +50,17 @@ class ClipSpec:
     field_of_view_mm: float | None = None
     mean: float = 0.45
     std: float = 0.225
+    averaging: bool = True
+
+    @classmethod
+    def compat(cls, n_frames: int = 16, size: int = 224) -> ClipSpec:
+        """The input scaling of the paper authors' code, for weights trained with it only.
+
+        They normalise grey values of 0 to 255 as if these lay in [0, 1] and divide by 255 afterwards:
+        `((255 v − 0.45) / 0.225) / 255 = (v − 0.45/255) / 0.225` for v in [0, 1]. The shorter side is resized to
+        264 (for 224) bilinearly without averaging, and the centre cut out.
+        """
+        return cls(n_frames, size, crop=size / (size + 40), mean=0.45 / 255, std=0.225, averaging=False)
 
 
 class ClipKey(NamedTuple):
@@ -112,11 +128,14 @@ class ClipReader:
         store: the study store.
         n_frames: T.
         cache_mb: keep up to this many MB of clips in memory (per process).
+        local_copy: folder on a fast local disk, or in `/dev/shm`; each study file is copied there when it is first
+            read, and all processes of a node read the copy. For stores on slow network disks.
     """
 
-    def __init__(self, store: Path, n_frames: int, cache_mb: int = 0) -> None:
+    def __init__(self, store: Path, n_frames: int, cache_mb: int = 0, local_copy: Path | None = None) -> None:
         self.store = store
         self.n_frames = n_frames
+        self.local_copy = local_copy
         self._room = cache_mb * 2**20
         self._clips: dict[ClipKey, Clip] = {}
         self._files: OrderedDict[tuple[str, str], h5py.File] = OrderedDict()
@@ -162,9 +181,33 @@ class ClipReader:
         if name not in self._files:
             if len(self._files) >= _OPEN_FILES:
                 self._files.popitem(last=False)[1].close()
-            self._files[name] = open_study(self.store, patient, study)
+            self._files[name] = open_study(self._nearest_store(patient, study), patient, study)
         self._files.move_to_end(name)
         return self._files[name]
+
+    def _nearest_store(self, patient: str, study: str) -> Path:
+        """The store itself, or its local copy after making sure that it holds the study."""
+        if self.local_copy is None:
+            return self.store
+        origin, copy = study_path(self.store, patient, study), study_path(self.local_copy, patient, study)
+        if not origin.exists():
+            return self.store  # which says so
+        try:
+            if not _is_copy_of(copy, origin):
+                with replacing(copy) as temporary:
+                    shutil.copy2(origin, temporary)
+        except OSError as error:
+            _log.warning("no local copies any more: %s; reading from %s", error.strerror, self.store)
+            self.local_copy = None
+            return self.store
+        return self.local_copy
+
+
+def _is_copy_of(copy: Path, origin: Path) -> bool:
+    if not copy.exists():
+        return False
+    ours, theirs = copy.stat(), origin.stat()
+    return ours.st_size == theirs.st_size and abs(ours.st_mtime - theirs.st_mtime) < 2  # coarse clocks of file systems
 
 
 def _as_uint8(frames: npt.NDArray[Any], window: npt.NDArray[np.float64]) -> npt.NDArray[np.uint8]:

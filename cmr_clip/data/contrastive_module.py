@@ -12,12 +12,14 @@ from torch.utils.data import DataLoader
 
 from cmr_clip.data.clips import ClipSpec
 from cmr_clip.data.datasets import Bag, PairDataset, PairSample, StudyBagDataset, collate_pairs
+from cmr_clip.data.loaders import ResumableLoader
+from cmr_clip.data.probes import Probe, probe_truth, read_probes
 from cmr_clip.data.reports import ReportAssembler
 from cmr_clip.data.samplers import PatientBatchSampler
 from cmr_clip.data.store_module import StoreDataModule
 from cmr_clip.errors import CmrClipError
-from cmr_clip.transforms.clip_transform import Augmentation
-from preprocess.tables import SentenceIndex, read_sentences
+from cmr_clip.transforms.augmentation import Augmentation
+from preprocess.tables import SentenceIndex, read_labels, read_sentences
 
 __all__ = ["ContrastiveDataModule"]
 
@@ -40,7 +42,10 @@ class ContrastiveDataModule(StoreDataModule):
         num_workers: reading processes.
         cache_mb: keep up to this many MB of read clips in memory, in each process.
         studies_per_eval_batch: studies in a batch outside training.
-        seed: of the sampler.
+        seed: of everything random about the training samples.
+        local_copy: folder on a fast local disk (or in `/dev/shm`) to copy study files to when they are first read.
+        labels: CSV `study` plus columns, for zero-shot probes while validating.
+        probes: YAML of text prompts per finding, see docs/pretraining.md.
     """
 
     def __init__(
@@ -58,16 +63,34 @@ class ContrastiveDataModule(StoreDataModule):
         cache_mb: int = 0,
         studies_per_eval_batch: int = 4,
         seed: int = 0,
+        local_copy: Path | None = None,
+        labels: Path | None = None,
+        probes: Path | None = None,
     ) -> None:
-        super().__init__(store, splits, clip, augmentation, views, num_workers, cache_mb, studies_per_eval_batch)
+        super().__init__(
+            store, splits, clip, augmentation, views, num_workers, cache_mb, studies_per_eval_batch, local_copy
+        )
         self.batch_size = batch_size
         self.seed = seed
+        self._probe_files = (labels, probes)
+        self.probes: list[Probe] = []
+        self._truth: pd.DataFrame | None = None
         self._sentences = Path(sentences)
         self._sizes = (n_sentences, max_tokens)
 
     def setup(self, stage: str) -> None:
         """Read the sentence index."""
         self._reports = ReportAssembler(read_sentences(self._sentences), *self._sizes)
+
+        self._read_probes()
+
+    def _read_probes(self) -> None:
+        labels, probes = self._probe_files
+        if (labels is None) != (probes is None):
+            raise CmrClipError("zero-shot probes need both data.init_args.labels and data.init_args.probes")
+        if labels is not None and probes is not None:
+            self.probes = read_probes(Path(probes))
+            self._truth = probe_truth(read_labels(Path(labels)), self.probes)
 
     @property
     def sentence_index(self) -> SentenceIndex:
@@ -91,29 +114,28 @@ class ContrastiveDataModule(StoreDataModule):
         """One clip per study and epoch."""
         dataset = PairDataset(self._manifest_with_reports("train"), self._reader, self._reports)
         trainer = cast(pl.Trainer, self.trainer)
-        sampler = PatientBatchSampler(
-            [patient for patient, _ in dataset.keys],
-            self.batch_size,
-            self.seed,
-            trainer.global_rank,
-            trainer.world_size,
-        )
-        return DataLoader(
-            dataset,
-            batch_sampler=sampler,
-            collate_fn=collate_pairs,
-            num_workers=self.num_workers,
-            persistent_workers=self.num_workers > 0,
-        )
+        patients = [patient for patient, _ in dataset.keys]
+        sampler = PatientBatchSampler(patients, self.batch_size, self.seed, trainer.global_rank, trainer.world_size)
+        if sampler.smallest_batch < trainer.world_size:
+            raise CmrClipError(
+                f"{len(patients)} training studies of {len(set(patients))} patients make batches of "
+                f"{sampler.smallest_batch} for {trainer.world_size} ranks",
+                "use fewer ranks",
+            )
+        on_gpu = trainer.strategy.root_device.type == "cuda"
+        return ResumableLoader(dataset, sampler, collate_pairs, self.num_workers, pin_memory=on_gpu)
 
     def _retrieval_loader(self, split: str) -> DataLoader[Bag]:
-        dataset = StudyBagDataset(self._manifest_with_reports(split), self._reader, reports=self._reports)
-        return self._bag_loader(dataset, self.studies_per_eval_batch)
+        manifest = self._manifest_with_reports(split)
+        dataset = StudyBagDataset(manifest, self._reader, self._truth, self._reports)
+        trainer = cast(pl.Trainer, self.trainer)
+        mine = range(trainer.global_rank, len(dataset), trainer.world_size)
+        return self._bag_loader(dataset, self.studies_per_eval_batch, only=mine)
 
     def val_dataloader(self) -> DataLoader[Bag]:
-        """All clips and the whole report of each validation study."""
+        """All clips and the whole report of this rank's share of the validation studies."""
         return self._retrieval_loader("val")
 
     def test_dataloader(self) -> DataLoader[Bag]:
-        """All clips and the whole report of each test study."""
+        """All clips and the whole report of this rank's share of the test studies."""
         return self._retrieval_loader("test")

@@ -25,6 +25,8 @@ class PairSample(NamedTuple):
     clip: Clip
     tokens: Tokens
     report: int
+    study: str
+    seed: int
 
 
 class PairDataset(Dataset[PairSample]):
@@ -52,7 +54,8 @@ class PairDataset(Dataset[PairSample]):
         view = sorted(views)[rng.integers(len(views))]
         index = views[view][rng.integers(len(views[view]))]
         clip = self.reader.read(ClipKey(patient, study, view, index))
-        return PairSample(clip, self.reports.draw(study, rng), self.reports.report_id(study))
+        tokens, report = self.reports.draw(study, rng), self.reports.report_id(study)
+        return PairSample(clip, tokens, report, study, draw.seed)
 
 
 def _views_of_studies(manifest: pd.DataFrame) -> dict[tuple[str, str], dict[str, list[int]]]:
@@ -71,6 +74,9 @@ def collate_pairs(samples: Sequence[PairSample]) -> PairBatch:
         "tokens": tokens,
         "mask": mask,
         "report": torch.tensor([sample.report for sample in samples]),
+        "truncated": [sample.tokens.truncated for sample in samples],
+        "study": [sample.study for sample in samples],
+        "seeds": [sample.seed for sample in samples],
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -13,17 +14,18 @@ __all__ = ["Draw", "PatientBatchSampler"]
 
 
 class Draw(NamedTuple):
-    """One sample: which study, and the seed of its random view, slice and sentences."""
+    """One sample: which study, and the seed of everything random about it (view, slice, sentences, augmentation)."""
 
     study: int
     seed: int
 
 
 class PatientBatchSampler(Sampler[list[Draw]]):
-    """Each epoch visits every study once, in batches of near-equal size that hold a patient at most once.
+    """Each epoch visits every study once, in global batches of near-equal size that hold a patient at most once.
 
-    Two studies of one patient in a batch would be each other's negatives. The order depends on the seed and the
-    epoch only, so that all ranks draw the same global batches and each takes its share.
+    Two studies of one patient in a batch would be each other's negatives. The global batches depend on the seed, the
+    epoch and the global batch size only, so that all ranks draw the same ones and each takes its share; shares differ
+    by one study where a global batch does not divide evenly.
 
     Args:
         patients: patient of each study.
@@ -31,6 +33,10 @@ class PatientBatchSampler(Sampler[list[Draw]]):
         seed: of the shuffling.
         rank: this process.
         world_size: number of processes.
+
+    Attributes:
+        epoch: whose order comes next.
+        first_batch: (epoch, batch) to begin with, once, where an epoch goes on in its middle.
     """
 
     def __init__(self, patients: Sequence[str], batch_size: int, seed: int, rank: int = 0, world_size: int = 1) -> None:
@@ -39,10 +45,17 @@ class PatientBatchSampler(Sampler[list[Draw]]):
         self.rank = rank
         self.world_size = world_size
         self.epoch = 0
+        self.first_batch = (0, 0)
         self.sampler = self  # where Lightning looks for set_epoch
+        self.global_batch_size = batch_size * world_size
         self._studies_of = Counter(self.patients)
         most = max(self._studies_of.values(), default=0)
-        self._count = max(-(-len(self.patients) // (batch_size * world_size)), most)
+        self._count = max(-(-len(self.patients) // self.global_batch_size), most)
+
+    @property
+    def smallest_batch(self) -> int:
+        """Studies in the smallest global batch of this epoch."""
+        return min((len(batch) for batch in self._global_batches(self.epoch)), default=0)
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch whose order comes next (Lightning calls this)."""
@@ -55,10 +68,19 @@ class PatientBatchSampler(Sampler[list[Draw]]):
     def __iter__(self) -> Iterator[list[Draw]]:
         rng = np.random.default_rng((self.seed, self.epoch, 1))
         seeds = rng.integers(2**63, size=len(self.patients))
-        for batch in self._global_batches(self.epoch):
-            share = len(batch) // self.world_size
-            mine = batch[self.rank * share : (self.rank + 1) * share]
-            yield [Draw(index, int(seeds[index])) for index in mine]
+        for batch in self._global_batches(self.epoch)[self.skipped() :]:
+            yield [Draw(index, int(seeds[index])) for index in self._share(batch)]
+
+    def skipped(self) -> int:
+        """Batches of this epoch that an earlier run has done."""
+        epoch, batch = self.first_batch
+        return batch if epoch == self.epoch else 0
+
+    def _share(self, batch: list[int]) -> list[int]:
+        """This rank's part of a global batch; the first ranks take one more where it does not divide evenly."""
+        size, extra = divmod(len(batch), self.world_size)
+        start = self.rank * size + min(self.rank, extra)
+        return batch[start : start + size + (self.rank < extra)]
 
     def _global_batches(self, epoch: int) -> list[list[int]]:
         """Deal the shuffled studies out, each to the smallest batch without its patient.
@@ -69,10 +91,16 @@ class PatientBatchSampler(Sampler[list[Draw]]):
         order = rng.permutation(len(self.patients)).tolist()
         batches: list[list[int]] = [[] for _ in range(self._count)]
         members: list[set[str]] = [set() for _ in range(self._count)]
+        smallest_first = [(0, number) for number in range(self._count)]
         for index in sorted(order, key=lambda index: -self._studies_of[self.patients[index]]):
             patient = self.patients[index]
-            free = (number for number in range(self._count) if patient not in members[number])
-            slot = min(free, key=lambda number: len(batches[number]))
-            batches[slot].append(index)
-            members[slot].add(patient)
+            passed_over = []
+            size, number = heapq.heappop(smallest_first)
+            while patient in members[number]:
+                passed_over.append((size, number))
+                size, number = heapq.heappop(smallest_first)
+            batches[number].append(index)
+            members[number].add(patient)
+            for entry in (*passed_over, (size + 1, number)):
+                heapq.heappush(smallest_first, entry)
         return [rng.permutation(batch).tolist() for batch in batches]

@@ -7,12 +7,13 @@ from typing import Any
 
 import pandas as pd
 import pytorch_lightning as pl
-from torch.utils.data import DataLoader, DistributedSampler
+from torch.utils.data import DataLoader, DistributedSampler, Subset
 
 from cmr_clip.data.clips import ClipReader, ClipSpec, clip_keys
 from cmr_clip.data.datasets import Bag, StudyBagDataset, collate_bags
 from cmr_clip.errors import CmrClipError
-from cmr_clip.transforms.clip_transform import Augmentation, ClipTransform
+from cmr_clip.transforms.augmentation import Augmentation
+from cmr_clip.transforms.clip_transform import ClipTransform
 from preprocess.tables import read_splits
 
 __all__ = ["StoreDataModule"]
@@ -30,6 +31,7 @@ class StoreDataModule(pl.LightningDataModule):
         num_workers: reading processes.
         cache_mb: keep up to this many MB of read clips in memory, in each process.
         studies_per_eval_batch: studies in a batch of bags outside training.
+        local_copy: folder on a fast local disk (or in `/dev/shm`) to copy study files to when they are first read.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class StoreDataModule(pl.LightningDataModule):
         num_workers: int = 0,
         cache_mb: int = 0,
         studies_per_eval_batch: int = 4,
+        local_copy: Path | None = None,
     ) -> None:
         super().__init__()
         self.store = Path(store)
@@ -50,7 +53,7 @@ class StoreDataModule(pl.LightningDataModule):
         self.views = views
         self.num_workers = num_workers
         self.studies_per_eval_batch = studies_per_eval_batch
-        self._reader = ClipReader(self.store, clip.n_frames, cache_mb)
+        self._reader = ClipReader(self.store, clip.n_frames, cache_mb, local_copy)
         self._train_transform = ClipTransform(clip, augmentation)
         self._eval_transform = ClipTransform(clip)
 
@@ -81,7 +84,8 @@ class StoreDataModule(pl.LightningDataModule):
         if "raw" not in batch:
             return batch
         transform = self._train_transform if training else self._eval_transform
-        return {**{k: v for k, v in batch.items() if k != "raw"}, "clips": transform(batch["raw"])}
+        rest = {name: value for name, value in batch.items() if name != "raw"}
+        return {**rest, "clips": transform(batch["raw"], batch.get("seeds"))}
 
     def _bag_loader(
         self,
@@ -89,9 +93,10 @@ class StoreDataModule(pl.LightningDataModule):
         batch_size: int,
         shuffle: bool = False,
         sampler: DistributedSampler[Bag] | None = None,
+        only: range | None = None,
     ) -> DataLoader[Bag]:
         return DataLoader(
-            dataset,
+            dataset if only is None else Subset(dataset, only),
             batch_size=batch_size,
             shuffle=shuffle,
             sampler=sampler,

@@ -26,6 +26,7 @@ class VideoTask(pl.LightningModule):
         model: holds every weight the task has of its encoders.
         optimizer: made from the trainable parameters.
         lr_scheduler: stepped once per epoch.
+        compile_encoder: compile the video encoder with `torch.compile`.
     """
 
     def __init__(
@@ -33,11 +34,13 @@ class VideoTask(pl.LightningModule):
         model: VideoTower,
         optimizer: OptimizerCallable,
         lr_scheduler: LRSchedulerCallable | None,
+        compile_encoder: bool = False,
     ) -> None:
         super().__init__()
         self.model = model
         self._make_optimizer = optimizer
         self._make_scheduler = lr_scheduler
+        self._compile_encoder = compile_encoder
         self._clip_spec: ClipSpec | None = None
 
     def setup(self, stage: str) -> None:
@@ -55,6 +58,8 @@ class VideoTask(pl.LightningModule):
                 f"data.init_args.clip makes clips of {made}, the encoder takes {wanted} (frames, rows, columns)",
                 f"set n_frames: {wanted[0]} and size: {wanted[1]}",
             )
+        if self._compile_encoder:
+            self.model.video_encoder.compile()  # in place: parameter names stay
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """The optimiser over every parameter that trains, and its schedule."""

@@ -2,50 +2,48 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import torch
 from pytorch_lightning.cli import LRSchedulerCallable, OptimizerCallable
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import Tensor
 
 from cmr_clip.data.batches import BagBatch, PairBatch
 from cmr_clip.data.contrastive_module import ContrastiveDataModule
-from cmr_clip.distributed import gather, gather_with_gradient, mean_over_ranks
+from cmr_clip.distributed import mean_over_ranks
 from cmr_clip.errors import CmrClipError
 from cmr_clip.losses.flooding import flood
-from cmr_clip.losses.info_nce import contrastive_loss
-from cmr_clip.metrics.retrieval import retrieval_metrics
+from cmr_clip.losses.objectives import ContrastiveObjective, InfoNCE
 from cmr_clip.models.checkpoints import load_kinetics
+from cmr_clip.models.chunked import encode_in_chunks
 from cmr_clip.models.contrastive import ContrastiveModel
 from cmr_clip.models.mvit import MViT
 from cmr_clip.models.text import BertTextEncoder
 from cmr_clip.tasks.base import VideoTask
-from preprocess.tokenizer import load_tokenizer
+from cmr_clip.tasks.pair_loss import Negatives, pair_loss
+from cmr_clip.tasks.retrieval import StudyRetrieval
+from cmr_clip.tasks.zero_shot import probe_directions
+from preprocess.tokenizer import ReportTokenizer, load_tokenizer
 
-__all__ = ["ContrastivePretraining", "Negatives"]
-
-
-Negatives = Literal["gathered", "local"]
-"""With whose clips and reports a rank compares its own: all ranks', or its own as the paper did."""
+__all__ = ["ContrastivePretraining"]
 
 
 class ContrastivePretraining(VideoTask):
-    """InfoNCE between clips and sentences, flooded; validated by retrieval over whole studies.
+    """A contrastive objective between clips and sentences, flooded; validated by retrieval over whole studies.
 
     Args:
         video_encoder: the video encoder.
         text_encoder: the report encoder.
-        kinetics_weights: pytorchvideo's Kinetics-400 file to start from (the paper does); random without.
+        kinetics_weights: Kinetics-400 weights to start from (the paper does), pytorchvideo's or torchvision's file;
+            random without.
         embed_dim: E, size of the shared space (the paper: 512).
-        temperature: τ; the paper gives none, 0.1 follows ConVIRT.
-        learn_temperature: train log τ.
-        video_weight: λ, weight of the clip-to-report direction; the paper gives none, 0.75 follows ConVIRT.
+        objective: the loss with its temperature; the paper's InfoNCE by default.
         flood_level: b of Eq. 3 (the paper: 0.05); validation is never flooded.
         negatives: `gathered` compares with all ranks, `local` with the own rank only, as the paper did.
+        chunk_size: encode this many clips or reports at a time, for batches beyond memory; costs one more forward pass.
         text_lr_factor: learning rate of the BERT relative to the rest (the paper: the same).
+        compile_encoder: compile the video encoder with `torch.compile`.
         optimizer: made from the trainable parameters.
         lr_scheduler: stepped once per epoch.
     """
@@ -58,34 +56,34 @@ class ContrastivePretraining(VideoTask):
         text_encoder: BertTextEncoder,
         kinetics_weights: Path | None = None,
         embed_dim: int = 512,
-        temperature: float = 0.1,
-        learn_temperature: bool = False,
-        video_weight: float = 0.75,
+        objective: ContrastiveObjective | None = None,
         flood_level: float = 0.05,
         negatives: Negatives = "gathered",
+        chunk_size: int | None = None,
         text_lr_factor: float = 1.0,
+        compile_encoder: bool = False,
         optimizer: OptimizerCallable = torch.optim.AdamW,
         lr_scheduler: LRSchedulerCallable | None = None,
     ) -> None:
-        super().__init__(ContrastiveModel(video_encoder, text_encoder, embed_dim), optimizer, lr_scheduler)
+        super().__init__(
+            ContrastiveModel(video_encoder, text_encoder, embed_dim), optimizer, lr_scheduler, compile_encoder
+        )
+        self.objective = InfoNCE() if objective is None else objective
         self.save_hyperparameters(
             {
-                "temperature": temperature,
-                "learn_temperature": learn_temperature,
-                "video_weight": video_weight,
+                "objective": type(self.objective).__name__,
+                "temperature": self.objective.temperature.item(),
                 "flood_level": flood_level,
                 "negatives": negatives,
             }
         )
-        self.log_temperature = nn.Parameter(torch.tensor(math.log(temperature)), requires_grad=learn_temperature)
         self.kinetics_weights = kinetics_weights
-        self.video_weight = video_weight
         self.flood_level = flood_level
-        self.text_lr_factor = text_lr_factor
         self.negatives: Negatives = negatives
-        self._studies: list[Tensor] = []
-        self._reports: list[Tensor] = []
-        self._ids: list[Tensor] = []
+        self.chunk_size = chunk_size
+        self.text_lr_factor = text_lr_factor
+        self._retrieval = StudyRetrieval()
+        self._tokenizer: ReportTokenizer | None = None
 
     def setup(self, stage: str) -> None:
         """Check that the reports were tokenised for the text encoder; start from Kinetics weights, if given.
@@ -98,13 +96,17 @@ class ContrastivePretraining(VideoTask):
         if stage == "fit" and self.kinetics_weights is not None:
             load_kinetics(self.model.video_encoder, self.kinetics_weights)
 
+    def _data(self) -> ContrastiveDataModule:
+        return cast(ContrastiveDataModule, cast(Any, self.trainer).datamodule)
+
     def _check_vocabulary(self) -> None:
-        index = cast(ContrastiveDataModule, cast(Any, self.trainer).datamodule).sentence_index
+        data = self._data()
         source = self.model.text_encoder.source
-        if load_tokenizer(source).sha256 != index.tokenizer_sha256:
+        self._tokenizer = tokenizer = load_tokenizer(source)
+        if tokenizer.sha256 != data.sentence_index.tokenizer_sha256:
             raise CmrClipError(
-                f"the sentence index was made with the tokenizer {index.tokenizer}, whose vocabulary is not that of "
-                f"the text encoder {source}",
+                f"the sentence index was made with the tokenizer {data.sentence_index.tokenizer}, whose vocabulary is "
+                f"not that of the text encoder {source}",
                 f"make it again with cmr-preprocess reports --tokenizer {source}",
             )
 
@@ -119,64 +121,44 @@ class ContrastivePretraining(VideoTask):
         settings = {name: value for name, value in group.items() if name != "params"}
         optimizer.add_param_group({**settings, "params": text, "lr": self.text_lr_factor * group["lr"]})
 
-    def loss(self, video: Tensor, text: Tensor, report: Tensor) -> Tensor:
-        """The unflooded loss of this rank, Eq. 1 and 2; embeddings `[B, E]`, report ids `[B]`."""
-        keys_video, keys_text, keys_report = video, text, report
-        if self.negatives == "gathered":
-            keys_video, keys_text = gather_with_gradient(video), gather_with_gradient(text)
-            keys_report = gather(report)
-        return contrastive_loss(
-            video,
-            text,
-            keys_video,
-            keys_text,
-            report[:, None] == keys_report[None, :],
-            temperature=self.log_temperature.exp(),
-            video_weight=self.video_weight,
-        )
+    def on_train_batch_start(self, batch: PairBatch, batch_idx: int) -> None:
+        """Let dropout depend on the samples of this step alone, so that a resumed run repeats it exactly."""
+        torch.manual_seed(hash(tuple(batch["seeds"])) % 2**63)
 
     def training_step(self, batch: PairBatch, batch_idx: int) -> Tensor:
         """One step on clips and sentences of B studies."""
-        video, text = self.model.pair(batch["clips"], batch["tokens"], batch["mask"])
-        loss = self.loss(video, text, batch["report"])
+        video = encode_in_chunks(self.model, (batch["clips"],), self.chunk_size)
+        text = encode_in_chunks(self.model.embed_text, (batch["tokens"], batch["mask"]), self.chunk_size)
+        loss = pair_loss(self.objective, video.float(), text.float(), batch["report"], self.negatives)
         mean_loss = mean_over_ranks(loss)
-        self.log("train/loss", mean_loss, prog_bar=True, batch_size=len(video))
-        self.log("train/temperature", self.log_temperature.exp())
+        count = len(video)
+        self.log("train/loss", mean_loss, prog_bar=True, batch_size=count)
+        self.log("train/temperature", self.objective.temperature, batch_size=count)
+        self.log("train/truncated_tokens", float(sum(batch["truncated"])), batch_size=count)
         return flood(loss, self.flood_level, mean_loss)
 
     def _shared_eval_step(self, batch: BagBatch) -> None:
-        clips = self.model(batch["clips"])
-        bags = clips.split(batch["counts"].tolist())
-        studies = torch.stack([bag.mean(dim=0) for bag in bags])
-        self._studies.append(F.normalize(studies, dim=-1))
-        self._reports.append(self.model.embed_text(batch["tokens"], batch["mask"]))
-        self._ids.append(batch["report"])
+        studies = [clips.mean(dim=0) for clips in self.model(batch["clips"]).split(batch["counts"].tolist())]
+        reports = self.model.embed_text(batch["tokens"], batch["mask"])
+        self._retrieval.add(torch.stack(studies), reports, batch["report"], batch["labels"])
 
     def _shared_eval_end(self, stage: str) -> None:
-        studies, reports, ids = (torch.cat(part) for part in (self._studies, self._reports, self._ids))
-        metrics = retrieval_metrics(studies.float(), reports.float(), ids)
-        self.log_dict({f"{stage}/retrieval/{name}": value for name, value in metrics.items()})
-        same = ids[:, None] == ids[None, :]
-        loss = contrastive_loss(
-            studies,
-            reports,
-            studies,
-            reports,
-            same,
-            temperature=self.log_temperature.exp(),
-            video_weight=self.video_weight,
-        )
-        self.log(f"{stage}/loss", loss)
-        self.log(f"{stage}/r_at_5", metrics["r_at_5"], prog_bar=True, logger=False)
-        for part in (self._studies, self._reports, self._ids):
-            part.clear()
+        probes = self._data().probes
+        directions = probe_directions(self.model, probes, cast(ReportTokenizer, self._tokenizer)) if probes else None
+        collected = self._retrieval.collect(self.model.video_proj.out_features, len(probes), self.device)
+        metrics = collected.metrics([probe.finding for probe in probes], directions)
+        studies, reports = collected.studies, collected.reports
+        same = collected.report_ids[:, None] == collected.report_ids[None, :]
+        metrics["loss"] = float(self.objective(studies, reports, studies, reports, same))
+        self.log_dict({f"{stage}/{name}": value for name, value in metrics.items()}, batch_size=1)
+        self.log(f"{stage}/r_at_5", metrics["retrieval/r_at_5"], prog_bar=True, logger=False, batch_size=1)
 
     def validation_step(self, batch: BagBatch, batch_idx: int) -> None:
         """Embed whole studies and reports."""
         self._shared_eval_step(batch)
 
     def on_validation_epoch_end(self) -> None:
-        """Retrieval over the validation set."""
+        """Retrieval and zero-shot probes over the validation set."""
         self._shared_eval_end("val")
 
     def test_step(self, batch: BagBatch, batch_idx: int) -> None:
@@ -184,5 +166,10 @@ class ContrastivePretraining(VideoTask):
         self._shared_eval_step(batch)
 
     def on_test_epoch_end(self) -> None:
-        """Retrieval over the test set."""
+        """Retrieval and zero-shot probes over the test set."""
         self._shared_eval_end("test")
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Describe the text encoder too."""
+        super().on_save_checkpoint(checkpoint)
+        checkpoint["cmr_clip"]["text_encoder"] = self.model.text_encoder.description()

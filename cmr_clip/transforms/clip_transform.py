@@ -1,36 +1,19 @@
-"""uint8 clips to network input in one resampling: cast, crop, rotate, resize, jitter and normalise, batched."""
+"""uint8 clips to network input: cast, one resampling for crop, resize and turn, intensities, normalisation; batched."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from cmr_clip.data.clips import ClipSpec, RawClips
+from cmr_clip.transforms.augmentation import Augmentation, Window
 
-__all__ = ["Augmentation", "ClipTransform"]
-
-
-@dataclass(frozen=True)
-class Augmentation:
-    """Random changes, one draw per clip and the same for all its frames. No mirroring: it would swap the sides.
-
-    Attributes:
-        rotation_deg: largest rotation.
-        scale: largest relative change of size.
-        shift: largest displacement as a fraction of the field of view.
-        gamma: largest relative change of the intensity exponent.
-        noise: standard deviation of added Gaussian noise, in units of full intensity.
-    """
-
-    rotation_deg: float = 15.0
-    scale: float = 0.1
-    shift: float = 0.06
-    gamma: float = 0.3
-    noise: float = 0.03
+__all__ = ["ClipTransform"]
 
 
 class ClipTransform:
@@ -45,53 +28,43 @@ class ClipTransform:
         self.spec = spec
         self.augmentation = augmentation
 
-    def __call__(self, raw: RawClips) -> Tensor:
-        """`[B, T, H, W]` uint8 to `[B, 1, T, size, size]` float32."""
-        video = raw.frames.float() / 255
-        half = self._half_width(raw)
-        video = self._resample(video, raw.extent / 2, half)
-        if self.augmentation is not None:
-            video = self._jitter(video, self.augmentation)
+    def __call__(self, raw: RawClips, seeds: Sequence[int] | None = None) -> Tensor:
+        """Transform a batch.
+
+        Args:
+            raw: `[B, T, H, W]` uint8.
+            seeds: of each clip's augmentation; drawn from torch's generator without.
+
+        Returns:
+            `[B, 1, T, size, size]` float32.
+        """
+        window = self._window(raw)
+        if self.augmentation is None:
+            video = self._resample(raw.frames, window)
+        else:
+            chosen = torch.randint(2**62, (len(raw.frames),)).tolist() if seeds is None else seeds
+            rngs = [np.random.default_rng((seed, 1)) for seed in chosen]
+            window = self.augmentation.window(window, raw.extent, self.spec.size, rngs)
+            video = self.augmentation.intensities(self._resample(raw.frames, window), rngs)
         return ((video - self.spec.mean) / self.spec.std).unsqueeze(1)
 
-    def _half_width(self, raw: RawClips) -> Tensor:
-        """Half the side of the sampled square in pixels, `[B, 2]` (rows, columns)."""
+    def _window(self, raw: RawClips) -> Window:
+        """The central square, as evaluation takes it."""
         if self.spec.field_of_view_mm is not None:
-            return self.spec.field_of_view_mm / raw.spacing / 2
-        shorter = (raw.extent * raw.spacing).min(dim=1, keepdim=True).values
-        return self.spec.crop * shorter / raw.spacing / 2
+            half = self.spec.field_of_view_mm / raw.spacing / 2
+        else:
+            shorter = (raw.extent * raw.spacing).min(dim=1, keepdim=True).values
+            half = self.spec.crop * shorter / raw.spacing / 2
+        return Window(raw.extent / 2, half, torch.eye(2, device=half.device).expand(len(half), 2, 2))
 
-    def _resample(self, video: Tensor, centre: Tensor, half: Tensor) -> Tensor:
-        """Sample a square around `centre` with `half` its width; averages where that shrinks the image."""
+    def _resample(self, frames: Tensor, window: Window) -> Tensor:
+        """Sample the windows, `[B, T, size, size]` in [0, 1]; average where that shrinks the image."""
         size = self.spec.size
-        over = min(4, max(1, math.ceil(2 * float(half.max()) / size - 0.25)))
-        grid = self._grid(len(video), size * over, video.device)
-        pixels = grid * half[:, None, None, :] + centre[:, None, None, :]
-        shape = torch.tensor(video.shape[2:], device=video.device)
-        normalised = 2 * pixels / shape - 1
-        out = F.grid_sample(video, normalised.flip(-1), align_corners=False, padding_mode="zeros")
-        return F.avg_pool2d(out, over) if over > 1 else out
-
-    def _grid(self, batch: int, size: int, device: torch.device) -> Tensor:
-        """Sampling positions in units of the half width, `[B, size, size, 2]` (row, column)."""
-        axis = (torch.arange(size, device=device) + 0.5) * (2 / size) - 1
-        grid = torch.stack(torch.meshgrid(axis, axis, indexing="ij"), dim=-1).expand(batch, -1, -1, -1)
-        if self.augmentation is None:
-            return grid
-        how = self.augmentation
-        angle = _uniform(batch, how.rotation_deg, device) * (math.pi / 180)
-        zoom = torch.exp(_uniform(batch, how.scale, device))
-        cos, sin = torch.cos(angle) * zoom, torch.sin(angle) * zoom
-        matrix = torch.stack([torch.stack([cos, -sin], -1), torch.stack([sin, cos], -1)], dim=1)
-        shift = 2 * torch.stack([_uniform(batch, how.shift, device) for _ in range(2)], dim=-1)
-        return torch.einsum("brcj,bij->brci", grid, matrix) + shift[:, None, None, :]
-
-    @staticmethod
-    def _jitter(video: Tensor, how: Augmentation) -> Tensor:
-        exponent = torch.exp(_uniform(len(video), how.gamma, video.device))
-        video = video.clamp(1e-4, 1) ** exponent[:, None, None, None]
-        return (video + how.noise * torch.randn_like(video)).clamp(0, 1)
-
-
-def _uniform(count: int, limit: float, device: torch.device) -> Tensor:
-    return (torch.rand(count, device=device) * 2 - 1) * limit
+        over = min(4, max(1, math.ceil(2 * float(window.half.max()) / size - 0.25))) if self.spec.averaging else 1
+        axis = (torch.arange(size * over, device=frames.device) + 0.5) * (2 / (size * over)) - 1
+        grid = torch.stack(torch.meshgrid(axis, axis, indexing="ij"), dim=-1)
+        turned = torch.einsum("rcj,bij->brci", grid, window.matrix)
+        pixels = turned * window.half[:, None, None, :] + window.centre[:, None, None, :]
+        shape = torch.tensor(frames.shape[2:], device=frames.device)
+        video = F.grid_sample(frames.float() / 255, (2 * pixels / shape - 1).flip(-1), align_corners=False)
+        return F.avg_pool2d(video, over) if over > 1 else video

@@ -11,7 +11,8 @@ import torch
 
 from cmr_clip.data.clips import Clip, ClipKey, ClipReader, ClipSpec, stack_clips, subsample_frames
 from cmr_clip.errors import CmrClipError
-from cmr_clip.transforms.clip_transform import Augmentation, ClipTransform
+from cmr_clip.transforms.augmentation import Jitter
+from cmr_clip.transforms.clip_transform import ClipTransform
 from preprocess.store import Study, read_study, write_study
 from preprocess.views import View
 from tests.support.cohort import Cohort, stack
@@ -104,7 +105,7 @@ def test_padding_a_batch_does_not_change_a_clip() -> None:
 
 def test_augmentation_is_the_same_for_all_frames_and_differs_between_clips() -> None:
     torch.manual_seed(0)
-    transform = ClipTransform(ClipSpec(2, 32, field_of_view_mm=120), Augmentation(noise=0.0, shift=0.2))
+    transform = ClipTransform(ClipSpec(2, 32, field_of_view_mm=120), Jitter(noise=0.0, shift=0.2))
     clips = transform(stack_clips([disc(100, 80, 2.0, 20.0)] * 3))
     torch.testing.assert_close(clips[:, :, 0], clips[:, :, 1])
     assert (clips[0] - clips[1]).abs().max() > 0.5
@@ -114,7 +115,7 @@ def test_augmentation_never_mirrors() -> None:
     torch.manual_seed(0)
     image = torch.zeros(1, 64, 64, dtype=torch.uint8)
     image[0, :, :32] = 255  # the left half is bright
-    transform = ClipTransform(ClipSpec(1, 32, crop=1.0), Augmentation())
+    transform = ClipTransform(ClipSpec(1, 32, crop=1.0), Jitter())
     clips = transform(stack_clips([Clip(image, (1.0, 1.0))] * 64))
     assert (clips[..., :16].mean((1, 2, 3, 4)) > clips[..., 16:].mean((1, 2, 3, 4))).all()
 

@@ -1,0 +1,85 @@
+"""Zero-shot probes: findings described in words, and the label columns that say who has them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+import yaml
+
+from cmr_clip.errors import CmrClipError
+
+__all__ = ["Probe", "probe_truth", "read_probes"]
+
+_FIELDS = {"prompts", "against", "column", "equals"}
+
+
+class Probe(NamedTuple):
+    """One finding.
+
+    Attributes:
+        finding: its name.
+        prompts: sentences that a report of it would hold.
+        against: sentences that a report without it would hold.
+        column: label column.
+        equals: value of the column where the finding is present; any other value means absent, none means unknown.
+    """
+
+    finding: str
+    prompts: list[str]
+    against: list[str]
+    column: str
+    equals: str
+
+
+def read_probes(path: Path) -> list[Probe]:
+    """Read a YAML of probes.
+
+    `finding: {prompts: […], against: […], column: NAME, equals: VALUE}`; `column` defaults to the finding, `equals`
+    to 1.
+
+    Raises:
+        CmrClipError: no such file, or an entry that is no probe.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise CmrClipError(f"cannot read the probes {path}: {error}", "see configs/probes/phantom.yaml") from error
+    if not isinstance(content, dict) or not content:
+        raise CmrClipError(f"{path} holds no probes", "see configs/probes/phantom.yaml")
+    return [_probe(path, str(finding), entry) for finding, entry in content.items()]
+
+
+def _probe(path: Path, finding: str, entry: Any) -> Probe:
+    known = isinstance(entry, dict) and set(entry) <= _FIELDS
+    prompts, against = (_texts(entry.get(name)) for name in ("prompts", "against")) if known else ([], [])
+    if not prompts or not against:
+        raise CmrClipError(
+            f"{path}: {finding} is no probe", "it needs prompts and against, each a list of sentences; column; equals"
+        )
+    return Probe(finding, prompts, against, str(entry.get("column", finding)), str(entry.get("equals", "1")))
+
+
+def _texts(value: Any) -> list[str]:
+    """The value if it is a list of texts, otherwise nothing."""
+    return value if isinstance(value, list) and all(isinstance(text, str) for text in value) else []
+
+
+def probe_truth(labels: pd.DataFrame, probes: list[Probe]) -> pd.DataFrame:
+    """Who has which finding: a column of 0, 1 or NaN per probe, indexed by study.
+
+    Raises:
+        CmrClipError: the labels have no such column.
+    """
+    truth: dict[str, pd.Series[float]] = {}
+    for probe in probes:
+        if probe.column not in labels:
+            raise CmrClipError(
+                f"probe {probe.finding!r} needs a label column {probe.column!r}", f"there are {list(labels.columns)}"
+            )
+        column = labels[probe.column]
+        wanted = (column == float(probe.equals)) if pd.api.types.is_numeric_dtype(column) else column == probe.equals
+        truth[probe.finding] = wanted.astype(float).where(column.notna() & (column != ""))
+    table: pd.DataFrame = pd.DataFrame(truth, index=labels.index)
+    return table
