@@ -28,7 +28,7 @@ from cmr_clip.stop_signals import StopSignals
 from cmr_clip.tasks.base import VideoTask
 from preprocess.console import console
 
-__all__ = ["CmrClipCLI", "run_training"]
+__all__ = ["CmrClipCLI", "parse_only", "run_training"]
 
 _HINTS = (
     ".*The dirpath has changed from.*",
@@ -109,6 +109,29 @@ class CmrClipCLI(LightningCLI):
         return {**super()._prepare_subcommand_kwargs(subcommand), "weights_only": True}
 
 
+class _ParsedOnly(CmrClipCLI):
+    """Reads a configuration and stops there."""
+
+    def before_instantiate_classes(self) -> None:
+        """Open no file."""
+
+    def instantiate_classes(self) -> None:
+        """Build nothing."""
+
+    def _run_subcommand(self, subcommand: str) -> None:
+        """Run nothing."""
+
+
+def parse_only(arguments: Sequence[str]) -> CmrClipCLI:
+    """Parse the arguments of fit, validate, test or predict; the result is in the attribute `config`.
+
+    Raises:
+        ConfigurationError: an unknown field or an impossible value.
+    """
+    _quieten()
+    return _make(_ParsedOnly, arguments, StopSignals())
+
+
 def run_training(arguments: Sequence[str]) -> None:
     """Run fit, validate, test or predict.
 
@@ -120,24 +143,25 @@ def run_training(arguments: Sequence[str]) -> None:
     signals = StopSignals()
     try:
         with signals if arguments[0] == "fit" else nullcontext():
-            _make_and_run(arguments, signals)
-    except ArgumentError as error:
-        raise ConfigurationError(_one_line(error), "cmr-clip fit --help lists every field") from error
+            _make(CmrClipCLI, arguments, signals)
     except TrainingStoppedError as stopped:
         raise SystemExit(stopped.exit_code) from None
 
 
-def _make_and_run(arguments: Sequence[str], signals: StopSignals) -> None:
-    CmrClipCLI(
-        signals,
-        subclass_mode_model=True,
-        subclass_mode_data=True,
-        trainer_defaults={"use_distributed_sampler": False, "enable_progress_bar": sys.stdout.isatty()},
-        save_config_kwargs={"overwrite": True},
-        seed_everything_default=0,
-        parser_kwargs={"exit_on_error": False, "prog": "cmr-clip"},
-        args=list(arguments),
-    )
+def _make(kind: type[CmrClipCLI], arguments: Sequence[str], signals: StopSignals) -> CmrClipCLI:
+    try:
+        return kind(
+            signals,
+            subclass_mode_model=True,
+            subclass_mode_data=True,
+            trainer_defaults={"use_distributed_sampler": False, "enable_progress_bar": sys.stdout.isatty()},
+            save_config_kwargs={"overwrite": True},
+            seed_everything_default=0,
+            parser_kwargs={"exit_on_error": False, "prog": "cmr-clip"},
+            args=list(arguments),
+        )
+    except ArgumentError as error:
+        raise ConfigurationError(_one_line(error), "cmr-clip fit --help lists every field") from error
 
 
 def _one_line(error: Exception) -> str:

@@ -1,0 +1,59 @@
+"""Check a run before its job is queued: everything that would stop it, in one go.
+
+Looks at the configuration, the run's folder, the data (store, splits, reports or labels, a clip of each view), the
+weights and the checkpoint to go on from; then trains a step with one study and a step with two on this machine's CPU
+and estimates from them the memory that the run takes on a GPU. Takes the arguments of cmr-clip fit:
+
+  cmr-clip check --config FILE.yaml [--model.… --data.… --trainer.…]
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import Any
+
+from preprocess.console import console
+
+NAME = "check"
+HELP = "check configuration, data, weights, memory and one step before a job is queued"
+
+_COLOURS = {"ok": "green", "note": "yellow", "failed": "red"}
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the options; every other one is an argument of `fit`."""
+    parser.usage = "cmr-clip check --config FILE [--gpu-memory-gb GB] [arguments of cmr-clip fit]"
+    parser.allow_abbrev = False
+    parser.add_argument(
+        "--gpu-memory-gb", type=float, help="memory of the GPU that the job will run on (default: that of the one here)"
+    )
+    parse = parser.parse_known_args
+
+    def parse_all(args: Sequence[str] | None = None, namespace: Any = None) -> tuple[Any, list[str]]:
+        found, rest = parse(args, namespace)
+        found.fit_arguments = rest
+        return found, []
+
+    parser.parse_known_args = parse_all  # type: ignore[method-assign,assignment]
+
+
+def run(args: argparse.Namespace) -> int:
+    """Check, print a table and what to do next."""
+    from rich.table import Table
+
+    from cmr_clip.preflight.checklist import check_run
+
+    findings = check_run(args.fit_arguments, args.gpu_memory_gb)
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    for finding in findings:
+        remedy = f"\n→ {finding.remedy}" if finding.remedy else ""
+        status = f"[{_COLOURS[finding.status]}]{finding.status}[/]"
+        table.add_row(status, finding.check, f"{finding.detail}{remedy}")
+    say = console().print
+    say(table)
+    if findings.failures:
+        say(f"{findings.failures} of {len(findings)} checks failed")
+        return 1
+    say(f"next: sbatch slurm/pretrain.sbatch {' '.join(args.fit_arguments)}")
+    return 0

@@ -1,0 +1,74 @@
+"""All checks of a run, one after the other; a failed one does not keep the next from running."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from cmr_clip.preflight.configuration import Plan, read_plan
+from cmr_clip.preflight.data_checks import check_data
+from cmr_clip.preflight.findings import Findings
+from cmr_clip.preflight.memory import check_memory
+from cmr_clip.preflight.trial import run_trial
+from cmr_clip.preflight.weight_checks import check_folder, check_model, check_resume
+from cmr_clip.tasks.base import VideoTask
+
+__all__ = ["check_run"]
+
+
+def check_run(arguments: Sequence[str], gpu_memory_gb: float | None = None) -> Findings:
+    """Check what `cmr-clip fit` would do with these arguments.
+
+    Args:
+        arguments: of `fit`.
+        gpu_memory_gb: memory of the GPU that the job will run on, in 10⁹ bytes.
+    """
+    findings = Findings()
+    plan = None
+    with findings.attempt("configuration"):
+        plan = read_plan(arguments)
+        findings.ok("configuration", f"every field is known; {_describe(plan)}")
+    if plan is None:
+        findings.note("everything else", "is checked once the configuration can be read")
+        return findings
+    with _quiet():
+        check_folder(plan, findings)
+        check_data(plan, findings)
+        model = check_model(plan, findings)
+        check_resume(plan, model, findings)
+        _check_step(plan, model, gpu_memory_gb, findings)
+    return findings
+
+
+def _describe(plan: Plan) -> str:
+    task = plan.config["model"]["class_path"].rsplit(".", 1)[-1]
+    nodes, devices = plan.trainer["num_nodes"], plan.trainer["devices"]
+    return f"{task}, {nodes} × {devices} devices, {plan.data['batch_size']} studies on each"
+
+
+def _check_step(plan: Plan, model: VideoTask | None, gpu_memory_gb: float | None, findings: Findings) -> None:
+    if model is None or findings.failures:
+        findings.note("training step", "is tried once the checks above are passed")
+        return
+    with findings.attempt("training step"):
+        trial = run_trial(plan, model)
+        findings.ok("training step", f"2 studies on the CPU: loss {trial.loss:.3f}, {trial.seconds:.1f} s")
+        check_memory(plan, trial, gpu_memory_gb, findings)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the trainer's hints for the run itself."""
+    loggers = [logging.getLogger(name) for name in ("pytorch_lightning", "lightning_fabric", "cmr_clip")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

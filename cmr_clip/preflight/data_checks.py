@@ -1,0 +1,117 @@
+"""The data of a run: store, splits, reports, labels, and a clip of each view."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from cmr_clip.data.clips import ClipKey, ClipReader, clip_keys
+from cmr_clip.preflight.configuration import Plan
+from cmr_clip.preflight.findings import Findings
+from preprocess.tables import SentenceIndex, read_labels, read_sentences, read_splits
+from preprocess.tokenizer import load_tokenizer
+
+__all__ = ["check_data"]
+
+
+def check_data(plan: Plan, findings: Findings) -> None:
+    """Check every file that the data module is given; one that is missing does not hide another."""
+    data = plan.data
+    manifest = _store(data, findings)
+    splits = _splits(data, manifest, findings)
+    if "sentences" in data:
+        _sentences(plan, splits, findings)
+    if data.get("labels") is not None:
+        _labels(Path(data["labels"]), splits, findings)
+
+
+def _store(data: Any, findings: Findings) -> pd.DataFrame | None:
+    manifest = None
+    with findings.attempt("store"):
+        manifest = clip_keys(Path(data["store"]), data["views"])
+        views = ", ".join(f"{view} {count}" for view, count in manifest["view"].value_counts().sort_index().items())
+        findings.ok("store", f"{manifest['study'].nunique()} studies, {len(manifest)} clips: {views}")
+    if manifest is not None:
+        with findings.attempt("clips"):
+            _read_a_clip_of_each_view(Path(data["store"]), data["clip"]["n_frames"], manifest, findings)
+    return manifest
+
+
+def _read_a_clip_of_each_view(store: Path, n_frames: int, manifest: pd.DataFrame, findings: Findings) -> None:
+    reader = ClipReader(store, n_frames)
+    sizes = []
+    for view, rows in manifest.groupby("view"):
+        row = rows.iloc[0]
+        clip = reader.read(ClipKey(row["patient"], row["study"], str(view), int(row["slice"])))
+        sizes.append(f"{view} {' × '.join(str(n) for n in clip.frames.shape)}")
+    findings.ok("clips", f"read one of each view: {', '.join(sizes)} (frames, rows, columns)")
+
+
+def _splits(data: Any, manifest: pd.DataFrame | None, findings: Findings) -> pd.DataFrame | None:
+    """The split table, restricted to the studies of the store if that can be read."""
+    if data.get("splits") is None:
+        findings.failed("splits", "data.init_args.splits is not set", "make it with cmr-preprocess splits")
+        return None
+    table = None
+    with findings.attempt("splits"):
+        table = read_splits(Path(data["splits"]))
+        if manifest is not None:
+            table = table[table["study"].isin(manifest["study"])]
+        counts = {split: int((table["split"] == split).sum()) for split in ("train", "val", "test")}
+        detail = ", ".join(f"{name} {count}" for name, count in counts.items()) + " studies in the store"
+        if counts["train"] and counts["val"]:
+            findings.ok("splits", detail)
+        else:
+            findings.failed("splits", detail, f"is {data['splits']} of this store?")
+    return table
+
+
+def _sentences(plan: Plan, splits: pd.DataFrame | None, findings: Findings) -> None:
+    path = Path(plan.data["sentences"])
+    index = None
+    with findings.attempt("reports"):
+        index = read_sentences(path)
+        findings.ok("reports", f"{len(index.studies)} studies with a report")
+    if index is None:
+        return
+    if splits is not None:
+        _studies_without_report(path, index, splits, findings)
+    text_encoder = plan.model.get("text_encoder") or {}
+    source = (text_encoder.get("init_args") or {}).get("source")
+    if source is not None:
+        with findings.attempt("vocabulary"):
+            _vocabulary(str(source), index, findings)
+
+
+def _studies_without_report(path: Path, index: SentenceIndex, splits: pd.DataFrame, findings: Findings) -> None:
+    for split in ("train", "val"):
+        studies = splits.loc[splits["split"] == split, "study"]
+        missing = int((~studies.isin(list(index.studies))).sum())
+        if len(studies) and missing == len(studies):
+            findings.failed(
+                "reports", f"no study of {split} has a report in {path}", "were both made with one site key?"
+            )
+        elif missing:
+            findings.note("reports", f"{missing} of {len(studies)} studies of {split} have no report and are left out")
+
+
+def _vocabulary(source: str, index: SentenceIndex, findings: Findings) -> None:
+    if load_tokenizer(source).sha256 == index.tokenizer_sha256:
+        findings.ok("vocabulary", f"the reports were tokenised for {source}")
+        return
+    findings.failed(
+        "vocabulary",
+        f"the reports were tokenised with {index.tokenizer}, whose vocabulary is not that of {source}",
+        f"make the sentence index again with cmr-preprocess reports --tokenizer {source}",
+    )
+
+
+def _labels(path: Path, splits: pd.DataFrame | None, findings: Findings) -> None:
+    with findings.attempt("labels"):
+        table = read_labels(path).select_dtypes("number")
+        if splits is not None:
+            table = table[table.index.isin(splits.loc[splits["split"] == "train", "study"])]
+        counts = ", ".join(f"{name} {int(count)}" for name, count in table.notna().sum().items())
+        findings.ok("labels", f"training studies with a value: {counts}")
