@@ -10,8 +10,11 @@ and estimates from them the memory that the run takes on a GPU. Takes the argume
 from __future__ import annotations
 
 import argparse
+import shlex
 from collections.abc import Sequence
 from typing import Any
+
+from rich.markup import escape
 
 from preprocess.console import console
 
@@ -40,20 +43,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Check, print a table and what to do next."""
-    from rich.table import Table
-
     from cmr_clip.preflight.checklist import check_run
 
     findings = check_run(args.fit_arguments, args.gpu_memory_gb)
-    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
-    for finding in findings:
-        remedy = f"\n→ {finding.remedy}" if finding.remedy else ""
-        status = f"[{_COLOURS[finding.status]}]{finding.status}[/]"
-        table.add_row(status, finding.check, f"{finding.detail}{remedy}")
     say = console().print
-    say(table)
+    width = max(len(finding.check) for finding in findings)
+    for finding in findings:
+        colour = _COLOURS[finding.status]
+        say(f"[{colour}]{finding.status:6}[/]  {finding.check:{width}}  {escape(finding.detail)}")
+        if finding.remedy:
+            say(f"{'':{width + 10}}→ {escape(finding.remedy)}")
     if findings.failures:
         say(f"{findings.failures} of {len(findings)} checks failed")
         return 1
-    say(f"next: sbatch slurm/pretrain.sbatch {' '.join(args.fit_arguments)}")
+    say(f"next: sbatch slurm/pretrain.sbatch {escape(shlex.join(args.fit_arguments))}")
     return 0

@@ -84,7 +84,7 @@ class Cluster:
         key.chmod(0o400)
         files = [f"--{name}={self.root / f'munge.{name}'}" for name in ("socket", "pid-file", "log-file", "seed-file")]
         self._daemon("munged", "--foreground", "--force", "--num-threads=2", f"--key-file={key}", *files)
-        wait_for(lambda: (self.root / "munge.socket").exists(), 20, "munged to open its socket", self.logs)
+        wait_for((self.root / "munge.socket").exists, 20, "munged to open its socket", self.logs)
         self._daemon("slurmctld", "-D", "-c")
         self._daemon("slurmd", "-D")
         wait_for(lambda: "idle" in self.run("sinfo", "-h", "-o", "%t"), 60, "the node to be idle", self.logs)

@@ -15,7 +15,7 @@ from tests.support.visits import Visit, read_visits
 
 ROOT = Path(__file__).parents[2]
 CONFIG = "configs/demo/pretrain.yaml"
-EPOCHS = 3
+EPOCHS = 2
 
 
 def fit_options(cohort: Cohort, folder: Path, pause: float = 0.0, **more: object) -> list[str]:

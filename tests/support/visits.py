@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -66,3 +67,16 @@ def _read(folder: Path) -> Iterator[Visit]:
             if line.endswith("\n"):
                 *place, studies, seeds = json.loads(line)
                 yield Visit(*place, tuple(studies), tuple(seeds))
+
+
+class SignalAtStep(pl.Callback):
+    """Sends its own process SIGUSR1 after a step."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        if trainer.global_step == self.step:
+            os.kill(os.getpid(), signal.SIGUSR1)
