@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from cmr_clip.models.hub import fetch, from_pretrained
     from cmr_clip.models.pretrained import VideoModel, load_pretrained
     from cmr_clip.models.pretrained_pair import LoadedPair, load_contrastive
     from cmr_clip.models.receipt import LoadReport
@@ -20,6 +21,8 @@ __all__ = [
     "StudyModel",
     "StudyResult",
     "VideoModel",
+    "fetch",
+    "from_pretrained",
     "load_contrastive",
     "load_pretrained",
     "load_study_model",
@@ -31,6 +34,8 @@ _PLACES = {
     "StudyModel": "study_model",
     "StudyResult": "study_model",
     "VideoModel": "pretrained",
+    "fetch": "hub",
+    "from_pretrained": "hub",
     "load_contrastive": "pretrained_pair",
     "load_pretrained": "pretrained",
     "load_study_model": "study_model",

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from cmr_clip.errors import CmrClipError
 
-__all__ = ["resize_positions", "token_grid"]
+__all__ = ["Grid", "resize_positions", "token_grid"]
 
 Grid = tuple[int, int, int]
 

@@ -15,10 +15,11 @@ from cmr_clip.errors import CheckpointMismatchError, CmrClipError
 from cmr_clip.models.assemble import empty_encoder, fill, resized, wanted_shape
 from cmr_clip.models.contrastive import VideoTower
 from cmr_clip.models.mvit import MViT
+from cmr_clip.models.positions import Grid
 from cmr_clip.models.receipt import LoadReport
 from cmr_clip.models.sources import Weights, read_source
 
-__all__ = ["Projection", "VideoModel", "load_pretrained"]
+__all__ = ["Projection", "VideoModel", "build_video_model", "load_pretrained", "with_legacy_positions"]
 
 Projection = Literal["trained", "random", "none"]
 """State of the projection into the shared space: as it came with the weights, filled at random on request, or
@@ -110,7 +111,23 @@ def load_pretrained(
     if legacy_positional_embeddings is not None:
         weights = with_legacy_positions(weights, Path(legacy_positional_embeddings))
         replaced = _POSITIONS
-    change = resized(weights, wanted_shape(weights.encoder["clip_shape"], clip_shape, n_frames, size))
+    shape = wanted_shape(weights.encoder["clip_shape"], clip_shape, n_frames, size)
+    model, report = build_video_model(weights, shape, random_projection=random_projection, embed_dim=embed_dim)
+    return model, replace(report, replaced=replaced, notes=_notes(weights, bool(replaced)))
+
+
+def build_video_model(
+    weights: Weights, shape: Grid | None = None, *, random_projection: bool = False, embed_dim: int = 512
+) -> tuple[VideoModel, LoadReport]:
+    """The model of weights that were read already; see `load_pretrained`.
+
+    Args:
+        weights: of any origin.
+        shape: (T, H, W), if another than the weights were trained on.
+        random_projection: fill a missing projection.
+        embed_dim: E of such a projection.
+    """
+    change = resized(weights, shape or wanted_shape(weights.encoder["clip_shape"], None, None, None))
     model = _empty_model(change.weights, random_projection, embed_dim)
     state, fresh = _with_projection(change.weights, model)
     report = fill(model, state, change.weights)
@@ -120,8 +137,6 @@ def load_pretrained(
         missing=fresh if model.projection == "none" else (),
         untrained=fresh if model.projection == "random" else (),
         interpolated=change.names,
-        replaced=replaced,
-        notes=_notes(weights, bool(replaced)),
     )
     return model.eval(), report
 

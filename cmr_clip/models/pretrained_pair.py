@@ -14,7 +14,7 @@ from cmr_clip.models.contrastive import ContrastiveModel
 from cmr_clip.models.sources import Weights, read_source
 from cmr_clip.models.text import BertTextEncoder
 
-__all__ = ["LoadedPair", "load_contrastive"]
+__all__ = ["LoadedPair", "build_pair", "load_contrastive"]
 
 
 class LoadedPair(NamedTuple):
@@ -40,7 +40,11 @@ def load_contrastive(path: str | Path) -> LoadedPair:
         CmrClipError: the file has no text tower, or does not describe it.
         CheckpointMismatchError: tensors are missing or of another shape.
     """
-    weights = read_source(path)
+    return build_pair(read_source(path))
+
+
+def build_pair(weights: Weights) -> LoadedPair:
+    """Both towers of weights that were read already; see `load_contrastive`."""
     described = _text_description(weights)
     with torch.random.fork_rng(devices=[]):  # random weights that are replaced must not change the caller's numbers
         text = BertTextEncoder.from_description(described)

@@ -97,7 +97,7 @@ def clip_spec(fields: Mapping[str, Any], origin: str) -> ClipSpec:
 
 def _exported(folder: Path) -> Weights:
     content = read_weight_folder(folder)
-    described = content.config
+    described = {**content.config, "views": content.preprocessing["views"]}
     return Weights(
         folder,
         "exported",

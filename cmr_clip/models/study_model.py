@@ -17,10 +17,11 @@ from cmr_clip.models.contrastive import VideoTower
 from cmr_clip.models.heads import BinaryHead, Head, RegressionHead, heads_from_description
 from cmr_clip.models.mil import BagOutput, GatedAttentionMIL
 from cmr_clip.models.mvit import MViT
+from cmr_clip.models.positions import Grid
 from cmr_clip.models.receipt import LoadReport
 from cmr_clip.models.sources import Weights, read_source
 
-__all__ = ["StudyModel", "StudyResult", "load_study_model"]
+__all__ = ["StudyModel", "StudyResult", "build_study_model", "load_study_model"]
 
 _NET = "classifier_head.attention_net."
 _NOT_TRAINED = "their published code never gives the attention head to the optimiser: it may be as it was initialised"
@@ -141,8 +142,15 @@ def load_study_model(
         CheckpointMismatchError: no head in it, or only a part of the model.
     """
     weights = read_source(path)
+    return build_study_model(weights, target, wanted_shape(weights.encoder["clip_shape"], clip_shape, n_frames, size))
+
+
+def build_study_model(
+    weights: Weights, target: str | None = None, shape: Grid | None = None
+) -> tuple[StudyModel, LoadReport]:
+    """The model of weights that were read already; see `load_study_model`."""
     _require_head(weights)
-    change = resized(weights, wanted_shape(weights.encoder["clip_shape"], clip_shape, n_frames, size))
+    change = resized(weights, shape or wanted_shape(weights.encoder["clip_shape"], None, None, None))
     model = _empty_model(change.weights, target)
     wanted = {name: value for name, value in change.weights.state.items() if not name.startswith("heads.")}
     report = fill(model, {**wanted, **_label_statistics(change.weights, model)}, change.weights)

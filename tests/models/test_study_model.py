@@ -121,5 +121,3 @@ def test_heads_know_how_to_build_themselves_again() -> None:
         assert type(again) is type(head)
         own, others = ({n: v for n, v in vars(one).items() if n[0] != "_"} for one in (again, head))
         assert own == others
-            n: v for n, v in vars(head).items() if n[0] != "_"
-        }
