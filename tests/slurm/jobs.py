@@ -25,6 +25,7 @@ def fit_options(cohort: Cohort, folder: Path, pause: float = 0.0, **more: object
         "data.init_args.splits": cohort.splits,
         "data.init_args.sentences": cohort.sentences,
         "data.init_args.batch_size": 2,
+        "data.init_args.num_workers": 1,  # reads ahead, and must survive signals
         "trainer.default_root_dir": folder,
         "trainer.max_epochs": EPOCHS,
         "trainer.check_val_every_n_epoch": 1,
