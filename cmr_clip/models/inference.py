@@ -15,16 +15,17 @@ from cmr_clip.models.mvit_block import MViTBlock
 __all__ = ["for_inference"]
 
 
-def for_inference(encoder: MViT, dtype: torch.dtype = torch.bfloat16) -> MViT:
+def for_inference(encoder: MViT, dtype: torch.dtype = torch.bfloat16, *, pack: bool = True) -> MViT:
     """Copy an encoder for computing features and nothing else.
 
-    Everything but the last LayerNorm runs in `dtype` without autocast, so that features are fp32. On a CPU that
-    supports it, linear layers are packed; elsewhere, and where the copy shall be compiled, they stay as they are. The
-    copy takes fp32 clips. It is no source of weights: save the encoder itself.
+    Everything but the last LayerNorm runs in `dtype` without autocast; clips and features are fp32. On a CPU that
+    supports it, linear layers are packed; elsewhere they stay as they are. The copy is no source of weights: save the
+    encoder itself.
 
     Args:
         encoder: stays as it is.
         dtype: bf16 agrees with fp32 to about 1 % of a feature's norm; fp32 is exact to rounding.
+        pack: false for a copy that `torch.compile` shall have, which packs by itself.
 
     Returns:
         The copy, in evaluation mode, without gradients, on the encoder's device.
@@ -32,7 +33,7 @@ def for_inference(encoder: MViT, dtype: torch.dtype = torch.bfloat16) -> MViT:
     copy = deepcopy(encoder).eval().requires_grad_(False).to(dtype)
     copy.norm_embed.float()
     device = next(encoder.parameters()).device
-    if device.type == "cpu" and can_pack(dtype):
+    if pack and device.type == "cpu" and can_pack(dtype):
         for block in copy.blocks:
             _pack(cast(MViTBlock, block))
     return copy

@@ -17,7 +17,9 @@ def matmul_dtype(tensor: Tensor) -> torch.dtype:
     Autocast converts the input of each linear layer anew; converting once before three of them saves two passes.
     """
     device = tensor.device.type
-    return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else tensor.dtype
+    if device == "meta" or not torch.is_autocast_enabled(device):
+        return tensor.dtype
+    return torch.get_autocast_dtype(device)
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, scale: float) -> Tensor:
