@@ -102,7 +102,7 @@ class ResumePoints(pl.Callback):
         path = Path(keeper.dirpath or "") / f"{keeper.CHECKPOINT_NAME_LAST}{keeper.FILE_EXTENSION}"
         if keeper.save_last:
             keeper.last_model_path = str(path)  # part of the state: the next one is not called last-v1
-        trainer.save_checkpoint(path)
+        trainer.save_checkpoint(path, weights_only=False)
         return path
 
     def _stop(self, trainer: pl.Trainer, batch_idx: int) -> None:

@@ -9,6 +9,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from cmr_clip.data.samplers import PatientBatchSampler
 from cmr_clip.errors import CheckpointMismatchError
+from cmr_clip.stop_signals import ignore_stop_signals
 
 __all__ = ["ResumableLoader"]
 
@@ -43,6 +44,7 @@ class ResumableLoader(DataLoader[Sample]):
             collate_fn=collate_fn,
             num_workers=num_workers,
             persistent_workers=num_workers > 0,
+            worker_init_fn=ignore_stop_signals,
             pin_memory=pin_memory,
         )
         self._draws = sampler

@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader, DistributedSampler, Subset
 from cmr_clip.data.clips import ClipReader, ClipSpec, clip_keys
 from cmr_clip.data.datasets import Bag, StudyBagDataset, collate_bags
 from cmr_clip.errors import CmrClipError
+from cmr_clip.stop_signals import ignore_stop_signals
 from cmr_clip.transforms.augmentation import Augmentation
 from cmr_clip.transforms.clip_transform import ClipTransform
 from preprocess.tables import read_splits
@@ -102,6 +103,7 @@ class StoreDataModule(pl.LightningDataModule):
             sampler=sampler,
             collate_fn=collate_bags,
             num_workers=0 if dataset.features else self.num_workers,
+            worker_init_fn=ignore_stop_signals,
         )
 
     def predict_dataloader(self) -> DataLoader[Bag]:
