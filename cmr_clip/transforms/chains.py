@@ -107,11 +107,11 @@ class _Mixture:
         shares = torch.tensor([_unchanged(plan) for plan in plans], dtype=torch.float32, device=video.device)
         self.out = video * shares[:, None, None, None]
         self.tables = torch.zeros(len(video), LEVELS, device=video.device)
-        self.tabled: set[int] = set()
+        self.tabled = False
 
     @cached_property
     def levels(self) -> Tensor:
-        """The batch in grey levels, uint8 `[B, T, H, W]`."""
+        """The batch in grey levels, `[B, T, H, W]`."""
         return to_levels(self.video)
 
     @cached_property
@@ -147,13 +147,13 @@ class _Mixture:
             case Kind.TABLE if number == 0:
                 return self._advance_tables(group, steps)
             case Kind.TABLE:
-                levels = to_levels(torch.stack(states))
+                levels = to_levels(_stack(states))
                 counts = count_levels(levels) if _need_counts(steps) else None
                 result = look_up(compose_tables(steps, counts, levels.device), levels)
         return self._collect(group, number, result)
 
     def _inputs(self, group: list[Chain], states: list[Tensor]) -> Tensor:
-        return torch.stack(states) if states else _rows_of(self.video, group)
+        return _stack(states) if states else _rows_of(self.video, group)
 
     def _advance_tables(self, group: list[Chain], steps: list[tuple[Step, ...]]) -> dict[Chain, Tensor]:
         """First stages that are tables: a branch that ends there adds to its clip's table, not to its pixels."""
@@ -173,12 +173,12 @@ class _Mixture:
     def _add_tables(self, chains: list[Chain], tables: Tensor) -> None:
         weights = torch.tensor([[chain.weight] for chain in chains], dtype=torch.float32, device=tables.device)
         self.tables.index_add_(0, _clips(chains, tables.device), tables * weights)
-        self.tabled.update(chain.clip for chain in chains)
+        self.tabled = True
 
     def _with_tables(self) -> Tensor:
         if self.tabled:
-            index = torch.tensor(sorted(self.tabled), device=self.video.device)
-            self.out.index_add_(0, index, look_up(self.tables[index], self.levels[index]))
+            # clips without a table look up zeros: cheaper than copying the others together
+            self.out += look_up(self.tables, self.levels)
         return self.out
 
     def _collect(self, group: list[Chain], number: int, result: Tensor) -> dict[Chain, Tensor]:
@@ -193,6 +193,10 @@ class _Mixture:
 
 def _need_counts(runs: list[tuple[Step, ...]]) -> bool:
     return any(needs_counts(run) for run in runs)
+
+
+def _stack(states: list[Tensor]) -> Tensor:
+    return states[0][None] if len(states) == 1 else torch.stack(states)
 
 
 def _rows_of(batch: Tensor, chains: Sequence[Chain]) -> Tensor:

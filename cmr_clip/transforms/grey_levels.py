@@ -18,17 +18,21 @@ from cmr_clip.transforms.plans import Operation, Step
 __all__ = ["LEVELS", "compose_tables", "count_levels", "look_up", "needs_counts", "to_levels"]
 
 LEVELS = 256
+_FIRST_BITS_ARE_INTEGER, _BITS_OF_ZERO = torch.tensor(2.0**23), 0x4B000000
 _STATISTICAL = frozenset({Operation.AUTO_CONTRAST, Operation.EQUALIZE, Operation.CONTRAST})
 
 _TableRule = Callable[[Tensor, Tensor | None, Tensor], Tensor]
 
 
 def to_levels(video: Tensor) -> Tensor:
-    """Nearest of the 256 levels: float `[...]` in [0, 1] to uint8 `[...]`.
+    """Nearest of the 256 levels: float32 `[...]` in [0, 1] to int32 `[...]`.
 
     The library truncates, so that `k/255` may become level `k − 1`, depending on rounding; here it is always `k`.
+    Adding 2²³ leaves the rounded number in the low bits of a float32, which is several times faster on a CPU than the
+    conversion from float.
     """
-    return (video * (LEVELS - 1)).add_(0.5).clamp_(0, LEVELS - 1).to(torch.uint8)
+    shifted = torch.add(_FIRST_BITS_ARE_INTEGER, video, alpha=LEVELS - 1).view(torch.int32)
+    return shifted.sub_(_BITS_OF_ZERO).clamp_(0, LEVELS - 1)
 
 
 def needs_counts(steps: Sequence[Step]) -> bool:
@@ -37,10 +41,10 @@ def needs_counts(steps: Sequence[Step]) -> bool:
 
 
 def count_levels(levels: Tensor) -> Tensor:
-    """Histograms of whole clips: uint8 `[N, T, H, W]` to int64 `[N, 256]`.
-
-    Counted per frame first: fewer atomic additions meet on one address, which is what limits this on a GPU.
-    """
+    """Histograms of whole clips: levels `[N, T, H, W]` to int64 `[N, 256]`."""
+    if levels.device.type == "cpu":
+        return torch.stack([clip.flatten().bincount(minlength=LEVELS) for clip in levels])
+    # Elsewhere frame by frame first: fewer atomic additions meet on one address, and there is no synchronisation.
     index = levels.flatten(2).long()
     one = torch.ones((), dtype=torch.int32, device=levels.device)
     counts = torch.zeros(*index.shape[:2], LEVELS, dtype=torch.int32, device=levels.device)
@@ -48,7 +52,9 @@ def count_levels(levels: Tensor) -> Tensor:
 
 
 def look_up(tables: Tensor, levels: Tensor) -> Tensor:
-    """Replace every level by its value: `[N, 256]` and uint8 `[N, T, H, W]` to `[N, T, H, W]`."""
+    """Replace every level by its value: `[N, 256]` and `[N, T, H, W]` to `[N, T, H, W]`."""
+    if len(tables) == 1:  # spares a CPU the conversion of the index
+        return tables[0].index_select(0, levels.flatten()).view(levels.shape)
     return tables.gather(1, levels.flatten(1).long()).view(levels.shape)
 
 
