@@ -207,7 +207,7 @@ def _is_copy_of(copy: Path, origin: Path) -> bool:
     if not copy.exists():
         return False
     ours, theirs = copy.stat(), origin.stat()
-    return ours.st_size == theirs.st_size and abs(ours.st_mtime - theirs.st_mtime) < 2  # coarse clocks of file systems
+    return ours.st_size == theirs.st_size and abs(ours.st_mtime - theirs.st_mtime) < 0.01
 
 
 def _as_uint8(frames: npt.NDArray[Any], window: npt.NDArray[np.float64]) -> npt.NDArray[np.uint8]:

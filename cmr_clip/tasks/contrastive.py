@@ -129,7 +129,8 @@ class ContrastivePretraining(VideoTask):
         """One step on clips and sentences of B studies."""
         video = encode_in_chunks(self.model, (batch["clips"],), self.chunk_size)
         text = encode_in_chunks(self.model.embed_text, (batch["tokens"], batch["mask"]), self.chunk_size)
-        loss = pair_loss(self.objective, video.float(), text.float(), batch["report"], self.negatives)
+        with torch.autocast(self.device.type, enabled=False):  # similarities in bf16 would make steps of 1/128 in the loss
+            loss = pair_loss(self.objective, video.float(), text.float(), batch["report"], self.negatives)
         mean_loss = mean_over_ranks(loss)
         count = len(video)
         self.log("train/loss", mean_loss, prog_bar=True, batch_size=count)

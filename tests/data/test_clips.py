@@ -13,7 +13,8 @@ from cmr_clip.data.clips import Clip, ClipKey, ClipReader, ClipSpec, stack_clips
 from cmr_clip.errors import CmrClipError
 from cmr_clip.transforms.augmentation import Jitter
 from cmr_clip.transforms.clip_transform import ClipTransform
-from preprocess.store import Study, read_study, write_study
+from cmr_clip.transforms.crop_augmix import CropAugMix
+from preprocess.store import Study, StudyInfo, read_study, write_study
 from preprocess.views import View
 from tests.support.cohort import Cohort, stack
 
@@ -135,3 +136,60 @@ def test_a_forked_process_opens_its_own_files(cohort: Cohort) -> None:
     os.waitpid(child, 0)
     assert os.read(reading, 2) == b"ok"
     torch.testing.assert_close(reader.read(key).frames, wanted)
+
+
+def test_a_local_copy_is_made_once_and_made_again_when_the_store_changes(tmp_path) -> None:
+    store, local = tmp_path / "store", tmp_path / "local"
+    path = write_study(store, Study("0" * 16, "1" * 16, {View.SAX: stack(coded(1, 5, (8, 9)))}, StudyInfo()))
+    key = ClipKey("0" * 16, "1" * 16, "SAX", 0)
+    first = ClipReader(store, 5, local_copy=local).read(key)
+    copy = local / path.relative_to(store)
+    assert copy.read_bytes() == path.read_bytes()
+    inode = copy.stat().st_ino
+    ClipReader(store, 5, local_copy=local).read(key)
+    assert copy.stat().st_ino == inode
+    write_study(store, Study("0" * 16, "1" * 16, {View.SAX: stack(coded(1, 5, (12, 9)))}, StudyInfo()))
+    second = ClipReader(store, 5, local_copy=local).read(key)
+    assert (first.frames.shape, second.frames.shape) == ((5, 8, 9), (5, 12, 9))
+    assert list(local.rglob("*.tmp")) == []
+
+
+def test_without_room_for_local_copies_the_store_is_read(tmp_path, caplog) -> None:
+    store, blocked = tmp_path / "store", tmp_path / "blocked"
+    write_study(store, Study("0" * 16, "1" * 16, {View.SAX: stack(coded(1, 5, (8, 9)))}, StudyInfo()))
+    blocked.write_text("a file where the folder should be")
+    assert ClipReader(store, 5, local_copy=blocked).read(ClipKey("0" * 16, "1" * 16, "SAX", 0)).frames.shape == (
+        5,
+        8,
+        9,
+    )
+    assert "no local copies any more" in caplog.text
+
+
+def coded(slices: int, frames: int, shape: tuple[int, int]) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (slices, frames, *shape)).astype(np.uint8)
+
+
+def test_compat_reproduces_the_authors_chain_step_by_step() -> None:
+    """Normalise grey values, resize the shorter side to 264 without averaging, cut out the centre, divide by 255."""
+    frames = torch.from_numpy(coded(1, 16, (360, 360))[0])
+    x = (frames.float() - 0.45) / 0.225
+    x = torch.nn.functional.interpolate(x[None], size=(264, 264), mode="bilinear", align_corners=False)[0]
+    wanted = x[:, 20:244, 20:244] / 255
+    got = ClipTransform(ClipSpec.compat())(stack_clips([Clip(frames, (1.0, 1.0))]))[0, 0]
+    torch.testing.assert_close(got, wanted, atol=5e-4, rtol=0)  # positions in float32
+
+
+def test_the_papers_crop_lies_inside_the_image_and_follows_the_clips_own_seed() -> None:
+    frames = torch.full((3, 4, 90, 120), 255, dtype=torch.uint8)
+    raw = stack_clips([Clip(clip, (1.0, 1.0)) for clip in frames])
+    transform = ClipTransform(ClipSpec(4, 32), CropAugMix(augmix=None))
+    white = (1 - 0.45) / 0.225
+    assert transform(raw, [1, 2, 3]).min() > white - 1e-3  # nothing outside the image was sampled
+    noisy = [Clip(torch.from_numpy(coded(1, 4, (90, 120))[0]), (1.0, 1.0))] * 3
+    both = ClipTransform(ClipSpec(4, 32), CropAugMix())
+    batch = both(stack_clips(noisy), [1, 2, 1])
+    alone = both(stack_clips(noisy[:1]), [2])
+    assert torch.equal(batch[0], batch[2])
+    assert not torch.equal(batch[0], batch[1])
+    torch.testing.assert_close(batch[1], alone[0])
