@@ -38,6 +38,9 @@ _HINTS = (
     ".*module.s. in eval mode at the start of training.*",
     ".*there is no last checkpoint available.*",
     ".*srun. command is available.*",
+    ".*recommended to use .self.log.*sync_dist.*",  # validation metrics are of the gathered set, equal on all ranks
+    ".*functional.all_gather is deprecated.*",
+    ".*Grad strides do not match bucket view strides.*",
     ".*args parameter is intended to run from within Python.*",
 )
 
