@@ -49,7 +49,8 @@ class PatchEmbed(nn.Module):
         planar = weight.flatten(1, 2).contiguous(memory_format=torch.channels_last)
         patches = F.conv2d(pictures, planar, conv.bias, conv.stride[1:], padding[1:]).permute(0, 2, 3, 1)
         rows, columns, channels = patches.shape[1:]
-        return patches.reshape(len(clips), -1, channels), (len(patches) // len(clips), rows, columns)
+        # shape[0], not len(): that would fix the batch size of an exported graph
+        return patches.reshape(clips.shape[0], -1, channels), (windows.shape[1], rows, columns)
 
 
 class MViT(nn.Module):
@@ -162,7 +163,7 @@ class MViT(nn.Module):
         """`[B, T·H·W, D]` to `[B, 1 + T·H·W, D]`: the class token in front, positions added."""
         known = self.cls_positional_encoding
         positions = known.pos_embed_spatial[:, None] + known.pos_embed_temporal[:, :, None]
-        cls = (known.cls_token + known.pos_embed_class).expand(len(patches), -1, -1)
+        cls = (known.cls_token + known.pos_embed_class).expand(patches.shape[0], -1, -1)
         video = patches + positions.flatten(1, 2)
         return torch.cat([cls, video], dim=1)
 

@@ -89,7 +89,7 @@ class SdpaMultiScaleAttention(MultiScaleAttention):  # type: ignore[misc]
         stride = cast(Grid, pool.stride)
         if compacted:
             stride = cast(Grid, tuple(min(step, 3) for step in stride))
-        video = tokens[:, 1:].view(len(tokens), *grid, -1)
+        video = tokens[:, 1:].view(tokens.shape[0], *grid, -1)
         pooled = depthwise_pool(video, weight.to(tokens.dtype), stride, self.pooling)
         return torch.cat([tokens[:, :1], pooled.flatten(1, 3)], dim=1), cast(Grid, tuple(pooled.shape[1:4]))
 
