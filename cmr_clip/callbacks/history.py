@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytorch_lightning as pl
@@ -23,12 +24,25 @@ class HistoryFile(pl.Callback):
     def _path(trainer: pl.Trainer) -> Path:
         return Path(trainer.default_root_dir) / "metrics.csv"
 
+    def state_dict(self) -> dict[str, Any]:
+        """The rows: they go where the checkpoint goes."""
+        return {"rows": self._rows}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take them back; nothing but numbers."""
+        self._rows = list(state_dict["rows"])
+
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Keep what an interrupted run wrote, up to the epoch that comes next; a new run starts anew."""
+        """Keep what an interrupted run wrote, up to the epoch that comes next; a new run starts anew.
+
+        The file may know an epoch that the checkpoint does not, which was saved before the end of it, and the other
+        way round, since the file is not written in each epoch.
+        """
         path = self._path(trainer)
+        rows = {row["epoch"]: row for row in self._rows}
         if trainer.is_global_zero and trainer.current_epoch and path.exists():
-            earlier = pd.read_csv(path)
-            self._rows = earlier[earlier["epoch"] < trainer.current_epoch].to_dict("records")
+            rows |= {row["epoch"]: row for row in pd.read_csv(path).to_dict("records")}
+        self._rows = [rows[epoch] for epoch in sorted(rows) if epoch < trainer.current_epoch]
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Remember that this epoch has validation metrics."""

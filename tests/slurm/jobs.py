@@ -28,7 +28,7 @@ def fit_options(cohort: Cohort, folder: Path, pause: float = 0.0, **more: object
         "data.init_args.num_workers": 1,  # reads ahead, and must survive signals
         "trainer.default_root_dir": folder,
         "trainer.max_epochs": EPOCHS,
-        "trainer.check_val_every_n_epoch": 1,
+        "trainer.check_val_every_n_epoch": EPOCHS,  # so that metrics.csv is not there yet when a run is interrupted
         "model.init_args.text_encoder.init_args.frozen_layers": 6,
         "trainer.callbacks+": "tests.support.visits.VisitLog",
         "trainer.callbacks.init_args.folder": folder / "visits",

@@ -8,6 +8,7 @@ import stat
 from pathlib import Path
 from types import SimpleNamespace
 
+import pandas as pd
 import pytest
 import torch
 
@@ -152,4 +153,5 @@ def test_a_signalled_run_saves_ends_with_its_code_and_goes_on(
     assert "--ckpt_path last" in out
     assert main(given) == 0
     assert [visit.step for visit in read_visits(tmp_path / "visits")] == list(range(1, 11))
+    assert pd.read_csv(tmp_path / "metrics.csv")["epoch"].tolist() == [0, 1]
     assert signal.getsignal(signal.SIGUSR1) is signal.SIG_DFL

@@ -22,7 +22,8 @@ def test_an_array_trains_each_line_in_its_own_folder(slurm: Cluster, cohort: Coh
     other.write_text(yaml.safe_dump(content))
     runs, grid = tmp_path / "runs", tmp_path / "grid.txt"
     grid.write_text(f'# the paper and another\n--config {CONFIG} --seed_everything 11\n\n"{other}"\n')
-    shared = [text for text in fit_options(cohort, tmp_path, **{"trainer.max_epochs": 1}) if "callbacks" not in text]
+    once = {"trainer.max_epochs": 1, "trainer.check_val_every_n_epoch": 1}
+    shared = [text for text in fit_options(cohort, tmp_path, **once) if "callbacks" not in text]
     job = slurm.submit(
         ROOT / "slurm" / "sweep.sbatch",
         str(grid),
