@@ -90,6 +90,8 @@ def _report(result: MapResult) -> None:
         say(f"{result.n_thumbnails} of {result.n_clips} clips have a thumbnail (raise --thumbnails for more)")
     for name, found in result.silhouettes.items():
         score = "not defined" if found["score"] is None else f"{found['score']:+.3f}"
-        say(f"silhouette by {name}: {score} ({found['n_classes']} classes, {found['n']} {found['unit']} points)")
+        points = f"{found['n_classes']} classes, {found['n']} {found['unit']} points"
+        over_clips = "" if found["clip_score"] is None else f"; over clips {found['clip_score']:+.3f}"
+        say(f"silhouette by {name}: {score} ({points}{over_clips})")
     say(f"wrote {result.picture} and {result.page}")
     say(f"next: open {result.page} in a browser")

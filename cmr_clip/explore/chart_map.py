@@ -49,7 +49,12 @@ def coordinates(cohort: Cohort, chart: ChartMap) -> pd.DataFrame:
 
 
 def silhouettes(cohort: Cohort, variables: list[Variable]) -> dict[str, dict[str, Any]]:
-    """Cosine silhouette of each categorical variable, without the placed studies."""
+    """Cosine silhouette of each categorical variable, without the placed studies.
+
+    `score` is over what the variable describes, studies or clips; `clip_score` is over clips for all of them, so that
+    a study's variable (phenotype) may be compared with a clip's (view).
+    """
+    study_of_clip = cohort.clips["study_row"].to_numpy()
     found = {}
     for variable in variables:
         if variable.kind != "category":
@@ -58,8 +63,10 @@ def silhouettes(cohort: Cohort, variables: list[Variable]) -> dict[str, dict[str
             (cohort.clips, cohort.clip_vectors) if variable.level == "clip" else (cohort.studies, cohort.study_vectors)
         )
         codes = np.where(table["placed"].to_numpy(bool), -1, variable.codes)
+        of_clips = codes if variable.level == "clip" else codes[study_of_clip]
         found[variable.name] = {
             "score": silhouette(vectors, codes),
+            "clip_score": silhouette(cohort.clip_vectors, of_clips),
             "unit": variable.level,
             "n": int((codes >= 0).sum()),
             "n_classes": len(np.unique(codes[codes >= 0])),

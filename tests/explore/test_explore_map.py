@@ -35,7 +35,9 @@ def test_summary_separates_the_classes(made_map: Path) -> None:
     summary = json.loads((made_map / "map.json").read_text())
     assert (summary["n_clips"], summary["n_studies"], summary["n_placed"]) == (80, 20, 1)
     assert summary["silhouette"]["phenotype"]["score"] > 0.5 > summary["silhouette"]["vendor"]["score"]
-    assert summary["silhouette"]["view"]["unit"] == "clip"
+    view = summary["silhouette"]["view"]
+    assert view["unit"] == "clip"
+    assert view["clip_score"] == view["score"] < summary["silhouette"]["phenotype"]["clip_score"]
 
 
 def test_page_is_self_contained_and_holds_no_patient(made_map: Path, files: Files) -> None:
