@@ -49,21 +49,20 @@ def read(path: Path) -> Tensor:
 
 def augment(video: Tensor, n_frames: int, size: int, rng: np.random.Generator) -> Tensor:
     """Frames, AugMix, normalisation, random scale, random crop, mirroring and division, in the tools' order."""
+    short = int(rng.integers(264, 381)) * size // 224
+    top, left, mirror = rng.uniform(size=3)
     video = video[:, torch.from_numpy(subsample_frames(video.shape[1], n_frames))]
     video = _augmix(video.permute(1, 0, 2, 3), rng).permute(1, 0, 2, 3)
     mean, std = torch.tensor([0.45] * 3), torch.tensor([0.225] * 3)
     video = (video - mean[:, None, None, None]) / std[:, None, None, None]
-    short = int(rng.integers(round(size * 264 / 224), round(size * 380 / 224) + 1))
     video = F.interpolate(video, size=(short, short), mode="bilinear", align_corners=False)
-    top, left = rng.integers(short - size + 1, size=2)
-    video = video[:, :, top : top + size, left : left + size]
-    if rng.random() < 0.5:
-        video = video.flip(-1)
-    return video / 255
+    row, column = (int(place * (short - size + 1)) for place in (top, left))
+    video = video[:, :, row : row + size, column : column + size]
+    return (video.flip(-1) if mirror < 0.5 else video) / 255
 
 
 def _augmix(video: Tensor, rng: np.random.Generator) -> Tensor:
-    plan = AugMix().draw(rng)  # the same draws as ours
+    plan = AugMix().draw(rng)
     mixed = torch.zeros(video.shape)
     for branch in plan.branches:
         changed = video
@@ -122,7 +121,8 @@ def _equalize_channel(levels: Tensor) -> Tensor:
 
 def _posterize(video: Tensor, bits: float) -> Tensor:
     levels = (video * 255).to(torch.int32).to(torch.uint8)
-    return (levels & (256 - 2 ** (8 - int(bits)))) / 255
+    kept: Tensor = (levels & (256 - 2 ** (8 - int(bits)))) / 255
+    return kept
 
 
 def _solarize(video: Tensor, threshold: float) -> Tensor:
