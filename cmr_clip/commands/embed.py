@@ -1,7 +1,8 @@
 """Embed every clip of a study store with a trained encoder.
 
 Writes a Parquet table with a row per clip: study, patient, view, slice, and the L2-normalised embedding in the
-columns e0, e1, …
+columns e0, e1, … Clips are made as the weights want them: their preprocessing is stored beside them, and weights of
+the paper's authors come with the authors' input scaling.
 """
 
 from __future__ import annotations
@@ -17,7 +18,12 @@ HELP = "embed every clip of a store: embeddings.parquet"
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("--checkpoint", type=Path, required=True, help="checkpoint written by cmr-clip fit")
+    parser.add_argument(
+        "--checkpoint",
+        type=Path,
+        required=True,
+        help="checkpoint of cmr-clip fit or of the paper's authors, or a folder of cmr-clip export",
+    )
     parser.add_argument("--store", type=Path, required=True, help="study store made by cmr-preprocess convert")
     parser.add_argument("--out", type=Path, required=True, help="Parquet file to write")
     parser.add_argument("--batch-studies", type=int, default=4, help="studies embedded at a time (default: 4)")

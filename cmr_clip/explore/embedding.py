@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,13 @@ import pandas as pd
 import torch
 
 from cmr_clip.data.bag_module import StudyBagDataModule
-from cmr_clip.data.clips import ClipSpec
-from cmr_clip.models.checkpoints import build_tower
+from cmr_clip.errors import CmrClipError
+from cmr_clip.models.pretrained import load_pretrained
 from preprocess.files import replacing
 
 __all__ = ["embed_store", "write_embeddings"]
+
+_log = logging.getLogger(__name__)
 
 
 def embed_store(
@@ -27,10 +30,11 @@ def embed_store(
     device: str | None = None,
     track: Callable[[Iterable[Any]], Iterable[Any]] = iter,
 ) -> pd.DataFrame:
-    """Embed a store with the video tower of a checkpoint, with the preprocessing stored beside its weights.
+    """Embed a store with the video tower of a checkpoint, with the preprocessing that belongs to its weights.
 
     Args:
-        checkpoint: written by `cmr-clip fit`.
+        checkpoint: whatever `load_pretrained` takes that has a projection: a checkpoint of `cmr-clip fit` or of the
+            paper's authors, or an exported folder.
         store: the study store.
         batch_studies: studies at a time.
         num_workers: reading processes.
@@ -39,12 +43,21 @@ def embed_store(
 
     Returns:
         A row per clip: study, patient, view, slice, e0 … e511.
+
+    Raises:
+        CmrClipError: the weights were never trained to embed.
     """
-    tower, preprocessing = build_tower(checkpoint)
+    tower, receipt = load_pretrained(checkpoint)
+    if tower.projection != "trained":
+        raise CmrClipError(
+            f"{checkpoint} has no projection into the embedding space ({receipt.origin})",
+            "pretrain with it first: cmr-clip fit with model.init_args.kinetics_weights",
+        )
+    _log.info("weights: %s", receipt)
     where = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     tower.to(where)
     data = StudyBagDataModule(
-        store, clip=ClipSpec(**preprocessing), num_workers=num_workers, studies_per_eval_batch=batch_studies
+        store, clip=tower.preprocessing, num_workers=num_workers, studies_per_eval_batch=batch_studies
     )
     rows: list[tuple[str, str, str, int]] = []
     vectors: list[np.ndarray[Any, np.dtype[np.float32]]] = []

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
+from cmr_clip.data.clips import ClipSpec
 from cmr_clip.errors import CheckpointMismatchError
 from cmr_clip.models.contrastive import VideoTower
 from cmr_clip.models.mvit import MViT
@@ -18,6 +20,7 @@ from cmr_clip.models.weight_files import read_checkpoint
 
 __all__ = ["LoadReport", "build_tower", "load_kinetics", "load_tower_weights", "read_checkpoint", "require_match"]
 
+_log = logging.getLogger(__name__)
 _TOWER = ("video_encoder.", "video_proj.")
 
 
@@ -49,8 +52,13 @@ def _require_eps(encoder: MViT, weights: Weights) -> None:
         )
 
 
-def load_tower_weights(tower: VideoTower, path: Path) -> LoadReport:
+def load_tower_weights(tower: VideoTower, path: Path, clip: ClipSpec | None = None) -> LoadReport:
     """Load the video encoder and the projection of any source that has both into a tower.
+
+    Args:
+        tower: of the architecture that the weights were trained with.
+        path: see `load_pretrained`.
+        clip: how clips will be made for it; where the weights were trained on others, a warning names the fields.
 
     Raises:
         CheckpointMismatchError: it belongs to another encoder, or has no projection.
@@ -60,8 +68,17 @@ def load_tower_weights(tower: VideoTower, path: Path) -> LoadReport:
     wanted = {name: value for name, value in tower.state_dict().items() if name.startswith(_TOWER)}
     report = require_match(state, wanted, str(path))
     _require_eps(tower.video_encoder, weights)
+    if clip is not None:
+        _warn_of_other_clips(clip, weights)
     nn.Module.load_state_dict(tower, {name: state[name] for name in wanted}, strict=False)
     return replace(report, origin=weights.origin, ignored=weights.ignored, pool_norm_eps=weights.pool_norm_eps)
+
+
+def _warn_of_other_clips(clip: ClipSpec, weights: Weights) -> None:
+    made, trained = asdict(clip), asdict(weights.preprocessing)
+    differ = [f"{name}: {made[name]} instead of {trained[name]}" for name in made if made[name] != trained[name]]
+    if differ:
+        _log.warning("%s was trained on other clips than data.clip makes: %s", weights.path, ", ".join(differ))
 
 
 def build_tower(path: Path) -> tuple[VideoTower, dict[str, Any]]:

@@ -56,7 +56,8 @@ class StudyFinetuning(VideoTask):
     Args:
         video_encoder: the video encoder.
         heads: the targets.
-        encoder_checkpoint: weights of the encoder and the projection, from pretraining; random without.
+        encoder_checkpoint: weights of the encoder and the projection: a checkpoint of pretraining, ours or the paper
+            authors', or an exported folder; random without.
         embed_dim: E, size of the shared space.
         hidden: width of the MIL trunk.
         layernorm: normalise the trunk's output.
@@ -136,7 +137,7 @@ class StudyFinetuning(VideoTask):
         if stage != "fit":
             return
         if self.encoder_checkpoint is not None:
-            load_tower_weights(self.model, self.encoder_checkpoint)
+            load_tower_weights(self.model, self.encoder_checkpoint, self._clip_spec)
         for index, head in enumerate(self._targets()):
             labels = data.labels_of("train", head.target)
             labels = labels[~labels.isnan()]

@@ -38,7 +38,7 @@ def vocabulary(tmp_path: Path) -> Path:
     return folder
 
 
-def described_pair(path: Path, source: str) -> Path:
+def described_pair(path: Path, source: str = ABSENT) -> Path:
     model = contrastive_model()
     model.text_encoder.source = source
     return save_contrastive(path, model)
@@ -154,14 +154,14 @@ def tamper(path: Path, change) -> None:
     ],
 )
 def test_what_does_not_fit_together_is_refused(name: str, change, message: str, tmp_path: Path) -> None:
-    out = export(described_pair(tmp_path / "pair.ckpt", ABSENT), tmp_path / "out")
+    out = export(described_pair(tmp_path / "pair.ckpt"), tmp_path / "out")
     tamper(out / name, change)
     with pytest.raises(CmrClipError, match=message):
         load_pretrained(out)
 
 
 def test_half_folders_and_foreign_folders(tmp_path: Path) -> None:
-    path = described_pair(tmp_path / "pair.ckpt", ABSENT)
+    path = described_pair(tmp_path / "pair.ckpt")
     out = export(path, tmp_path / "out")
     (out / "config.json").unlink()
     with pytest.raises(CmrClipError, match=r"no folder of exported weights: it has no config\.json"):
@@ -197,7 +197,7 @@ def test_what_is_not_whole_is_not_exported(tmp_path: Path) -> None:
 
 
 def test_a_local_folder_needs_no_network_and_a_wrong_name_is_one_error(tmp_path: Path) -> None:
-    path = described_pair(tmp_path / "pair.ckpt", ABSENT)
+    path = described_pair(tmp_path / "pair.ckpt")
     out = export(path, tmp_path / "out")
     assert fetch(out) == out
     assert torch.equal(from_pretrained(str(out))(clips()), load_pretrained(path)[0](clips()))
@@ -208,7 +208,7 @@ def test_a_local_folder_needs_no_network_and_a_wrong_name_is_one_error(tmp_path:
 def test_a_hub_name_downloads_the_files_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import huggingface_hub
 
-    out = export(described_pair(tmp_path / "pair.ckpt", ABSENT), tmp_path / "out")
+    out = export(described_pair(tmp_path / "pair.ckpt"), tmp_path / "out")
     asked = {}
 
     def download(name: str, **more: object) -> str:
@@ -230,7 +230,7 @@ def test_a_hub_name_downloads_the_files_and_nothing_else(tmp_path: Path, monkeyp
 
 
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = described_pair(tmp_path / "pair.ckpt", ABSENT)
+    path = described_pair(tmp_path / "pair.ckpt")
     (tmp_path / "notes.md").write_text("From nowhere.")
     out = tmp_path / "out"
     arguments = ["export", "--checkpoint", str(path), "--out", str(out), "--notes", str(tmp_path / "notes.md")]
@@ -247,7 +247,7 @@ def test_onnx_names_the_extra_when_packages_are_missing(tmp_path: Path, monkeypa
     from cmr_clip.models import onnx_export
 
     monkeypatch.setattr(onnx_export, "find_spec", lambda name: None if name == "onnxruntime" else name)
-    model, _ = load_pretrained(described_pair(tmp_path / "pair.ckpt", ABSENT))
+    model, _ = load_pretrained(described_pair(tmp_path / "pair.ckpt"))
     with pytest.raises(CmrClipError, match=r"needs onnxruntime .*cmr-clip\[onnx\]"):
         onnx_export.export_onnx(model, tmp_path / "model.onnx")
 
@@ -255,7 +255,7 @@ def test_onnx_names_the_extra_when_packages_are_missing(tmp_path: Path, monkeypa
 @pytest.mark.slow
 def test_onnx_computes_the_same_for_any_batch(tmp_path: Path) -> None:
     onnxruntime = pytest.importorskip("onnxruntime")
-    path, out = described_pair(tmp_path / "pair.ckpt", ABSENT), tmp_path / "out"
+    path, out = described_pair(tmp_path / "pair.ckpt"), tmp_path / "out"
     assert main(["export", "--checkpoint", str(path), "--out", str(out), "--onnx"]) == 0
     assert sorted(p.suffix for p in out.iterdir() if "onnx" in p.name) == [".onnx"]
     model, _ = load_pretrained(path)
@@ -272,7 +272,7 @@ def test_onnx_that_differs_is_not_kept(tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime")
     from cmr_clip.models.onnx_export import export_onnx
 
-    model, _ = load_pretrained(described_pair(tmp_path / "pair.ckpt", ABSENT))
+    model, _ = load_pretrained(described_pair(tmp_path / "pair.ckpt"))
     with pytest.raises(CmrClipError, match="differs from torch"):
         export_onnx(model, tmp_path / "model.onnx", tolerance=0)
     assert [p.name for p in tmp_path.iterdir()] == ["pair.ckpt"]
@@ -280,7 +280,7 @@ def test_onnx_that_differs_is_not_kept(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_stranger_loads_a_folder_in_a_process_without_lightning(tmp_path: Path) -> None:
-    out = export(described_pair(tmp_path / "pair.ckpt", ABSENT), tmp_path / "out")
+    out = export(described_pair(tmp_path / "pair.ckpt"), tmp_path / "out")
     code = (
         "import sys; sys.modules['pytorch_lightning'] = None\n"
         "import torch; from cmr_clip.models import from_pretrained\n"

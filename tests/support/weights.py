@@ -82,7 +82,7 @@ def contrastive_model(seed: int = 0) -> ContrastiveModel:
     """A small pair of towers."""
     torch.manual_seed(seed)
     text = BertTextEncoder.from_description(
-        {"source": "somewhere/bert", "frozen_layers": 1, "pooling": "mean", "bert_config": BERT}
+        {"source": "./absent-bert", "frozen_layers": 1, "pooling": "mean", "bert_config": BERT}
     )
     return ContrastiveModel(mvit_tiny(4, 32), text, 24).eval()
 

@@ -1,0 +1,66 @@
+"""Embedding a store and starting a fine-tuning with weights of any origin."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from cmr_clip.data.clips import ClipKey, ClipReader, ClipSpec, stack_clips
+from cmr_clip.errors import CmrClipError
+from cmr_clip.explore.embedding import embed_store
+from cmr_clip.models import load_pretrained
+from cmr_clip.models.checkpoints import load_tower_weights
+from cmr_clip.models.contrastive import VideoTower
+from cmr_clip.models.export import export_weights
+from cmr_clip.models.sources import read_source
+from cmr_clip.transforms.clip_transform import ClipTransform
+from tests.support.cohort import Cohort
+from tests.support.weights import authors_state, contrastive_model, mvit_b_with, save, save_contrastive
+
+
+def test_a_store_embeds_alike_from_a_checkpoint_and_from_its_export(cohort: Cohort, tmp_path: Path) -> None:
+    path = save_contrastive(tmp_path / "pair.ckpt", contrastive_model())
+    export_weights(read_source(path), tmp_path / "out")
+    one, other = (embed_store(place, cohort.store, device="cpu") for place in (path, tmp_path / "out"))
+    pd.testing.assert_frame_equal(one, other)
+
+
+def test_weights_of_the_authors_see_clips_as_they_were_trained(cohort: Cohort, tmp_path: Path) -> None:
+    path = save(tmp_path / "authors.ckpt", authors_state())
+    table = embed_store(path, cohort.store, device="cpu", batch_studies=8)
+    row = table[table["view"] == "SAX"].iloc[0]
+    clip = ClipReader(cohort.store, 4).read(ClipKey(row["patient"], row["study"], "SAX", int(row["slice"])))
+    transform = ClipTransform(ClipSpec.compat(n_frames=4, size=32))
+    model, _ = load_pretrained(path)
+    with torch.no_grad():
+        wanted = model(transform(stack_clips([clip])))[0]
+        modern = model(ClipTransform(ClipSpec(n_frames=4, size=32))(stack_clips([clip])))[0]
+    found = row[[f"e{index}" for index in range(512)]].to_numpy(dtype=np.float32)
+    np.testing.assert_allclose(found, wanted, atol=1e-5)
+    assert float((modern - wanted).abs().max()) > 1e-3  # the scaling is not a detail
+
+
+def test_weights_that_never_embedded_are_refused(cohort: Cohort, tmp_path: Path) -> None:
+    encoder = {n.removeprefix("model.video_encoder."): v for n, v in authors_state().items() if "video_encoder" in n}
+    torch.save({"model_state": encoder}, tmp_path / "kinetics.pyth")
+    with pytest.raises(CmrClipError, match=r"no projection .*\(pytorchvideo\).*kinetics_weights"):
+        embed_store(tmp_path / "kinetics.pyth", cohort.store)
+
+
+def test_fine_tuning_on_other_clips_than_the_weights_saw_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = save(tmp_path / "authors.ckpt", authors_state())
+    tower = VideoTower(mvit_b_with({n.removeprefix("model.video_encoder."): v for n, v in authors_state().items()}))
+    with caplog.at_level(logging.WARNING):
+        load_tower_weights(tower, path, ClipSpec.compat(n_frames=4, size=32))
+    assert not caplog.records
+    with caplog.at_level(logging.WARNING):
+        load_tower_weights(tower, path, ClipSpec(n_frames=4, size=32))
+    assert "trained on other clips" in caplog.text
+    assert "averaging: True instead of False" in caplog.text
