@@ -33,8 +33,8 @@ def encoder_flops(encoder: MViT, *, backward: bool, channels: int = 1) -> int:
     """
     with torch.device("meta"):
         copy = MViT(**encoder.config)
-        # the counter takes a depth-wise convolution's backward pass for that of a full one; as multiply-adds the pooling
-        # counts as nothing, which is short by less than 1 %
+        # the counter takes a depth-wise convolution's backward pass for that of a full one; as multiply-adds the
+        # pooling counts as nothing, which is short by less than 1 %
         copy.set_pooling("taps")
         clips = torch.empty(1, channels, *encoder.clip_shape)
     return _count(copy, (clips,), backward)

@@ -102,7 +102,9 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--workers", type=int, default=8, help="reading processes (default 8)")
     parser.add_argument("--precision", choices=["bf16-mixed", "32-true"], default="bf16-mixed")
     parser.add_argument("--compile", action="store_true", help="measure with torch.compile as well")
-    parser.add_argument("--pooling", choices=["conv", "taps"], default="conv", help="how tokens are pooled")
+    parser.add_argument(
+        "--pooling", choices=["auto", "conv", "frames", "taps"], default="auto", help="how tokens are pooled"
+    )
     parser.add_argument("--checkpoint-stages", type=int, default=0, help="stages with recomputed activations")
     parser.add_argument("--peak-tflops", type=float, default=None, help="dense bf16; known for H100, H200, A100")
     parser.add_argument("--clips-store", dest="store", type=Path, default=None, help="use this study store ...")

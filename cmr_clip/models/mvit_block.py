@@ -38,7 +38,7 @@ class SdpaMultiScaleAttention(MultiScaleAttention):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.pooling: PoolingKernel = "conv"
+        self.pooling: PoolingKernel = "auto"
         self.key_value: nn.Module | None = None
 
     def forward(self, x: Tensor, grid: Grid, *, class_only: bool = False) -> tuple[Tensor, Grid]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import shutil
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from torch import nn
 
 from benchmarks.baseline_encoder import BaselineEncoder
 from cmr_clip.errors import CmrClipError
+from cmr_clip.models.kernels.pooling import PoolingKernel, depthwise_pool
 from cmr_clip.models.mvit import MViT, MViTBlock
 from cmr_clip.models.presets import mvit_b_16x4, mvit_b_32x3, mvit_tiny
 from tests.support.reference import shared
@@ -83,7 +85,7 @@ def gradients(module: nn.Module, out: torch.Tensor, tokens: torch.Tensor) -> dic
     return dict(zip(("tokens", *names), found, strict=True))
 
 
-@pytest.mark.parametrize("pooling", ["conv", "taps"])
+@pytest.mark.parametrize("pooling", get_args(PoolingKernel))
 @pytest.mark.parametrize("sizes", BLOCKS)
 def test_a_block_and_its_gradients_equal_pytorchvideos(sizes, pooling) -> None:
     *shape, grid = sizes
@@ -171,13 +173,11 @@ def test_checkpointing_is_no_part_of_the_description() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("pooling", ["conv", "taps"])
-def test_the_encoder_compiles_to_one_graph_with_the_same_gradients(pooling) -> None:
+def test_the_encoder_compiles_to_one_graph_with_the_same_gradients() -> None:
     if shutil.which("g++") is None:
         pytest.skip("torch.compile needs a C++ compiler")
     torch.manual_seed(0)
     encoder, clips = mvit_tiny(4, 64), torch.randn(2, 1, 4, 64, 64)
-    encoder.set_pooling(pooling)
     runs = []
     for run in (encoder, torch.compile(encoder, fullgraph=True)):
         encoder.zero_grad()
@@ -185,6 +185,20 @@ def test_the_encoder_compiles_to_one_graph_with_the_same_gradients(pooling) -> N
         features.square().sum().backward()
         runs.append((features.detach(), [parameter.grad.clone() for parameter in encoder.parameters()]))
     torch.testing.assert_close(runs[1], runs[0], atol=2e-4, rtol=1e-3)
+
+
+@pytest.mark.slow
+def test_pooling_by_shifted_multiply_adds_compiles_to_one_graph() -> None:
+    if shutil.which("g++") is None:
+        pytest.skip("torch.compile needs a C++ compiler")
+    torch.manual_seed(0)
+    video = torch.randn(2, 3, 9, 8, 16, requires_grad=True)
+    weight = torch.randn(16, 1, 3, 3, 3, requires_grad=True)
+    found = []
+    for pool in (depthwise_pool, torch.compile(depthwise_pool, fullgraph=True)):
+        out = pool(video, weight, (1, 2, 2), "taps")
+        found.append((out.detach(), *torch.autograd.grad(out.square().sum(), (video, weight))))
+    torch.testing.assert_close(found[1], found[0], atol=1e-4, rtol=1e-4)
 
 
 def test_parameter_counts() -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import itertools
 import math
+from typing import get_args
 
 import pytest
 import torch
 
-from cmr_clip.models.kernels.pooling import depthwise_pool, max_pool, touched_grid, touched_tokens
+from cmr_clip.models.kernels.pooling import PoolingKernel, depthwise_pool, max_pool, touched_grid, touched_tokens
 
 CASES = [
     ((2, 17, 16), (1, 8, 8)),
@@ -32,9 +33,9 @@ def written_out(video: torch.Tensor, weight: torch.Tensor, stride: tuple[int, in
     return out
 
 
-@pytest.mark.parametrize("kernel", ["conv", "taps"])
+@pytest.mark.parametrize("kernel", get_args(PoolingKernel))
 @pytest.mark.parametrize(("grid", "stride"), CASES)
-def test_both_kernels_are_the_written_out_sums(grid, stride, kernel) -> None:
+def test_all_kernels_are_the_written_out_sums(grid, stride, kernel) -> None:
     torch.manual_seed(0)
     video, weight = torch.randn(2, *grid, 4, dtype=torch.float64), torch.randn(4, 1, 3, 3, 3, dtype=torch.float64)
     pooled = depthwise_pool(video, weight, stride, kernel)
@@ -82,3 +83,16 @@ def test_max_pool_leaves_the_class_token_and_stays_within_frames() -> None:
     for t, h, w in itertools.product(range(3), range(3), range(2)):
         window = video[:, t, max(2 * h - 1, 0) : 2 * h + 2, max(2 * w - 1, 0) : 2 * w + 2]
         assert torch.equal(out[:, t, h, w], window.amax(dim=(1, 2)))
+
+
+def test_bf16_on_the_cpu_is_summed_in_fp32_and_gives_gradients() -> None:
+    torch.manual_seed(0)
+    video = torch.randn(1, 2, 5, 6, 8).bfloat16().requires_grad_()
+    weight = torch.randn(8, 1, 3, 3, 3).bfloat16().requires_grad_()
+    with torch.autocast("cpu", torch.bfloat16):
+        out = depthwise_pool(video, weight, (1, 2, 2))
+    out.float().square().sum().backward()
+    assert out.dtype == torch.bfloat16
+    wanted = written_out(video[0].detach().double(), weight.detach().double(), (1, 2, 2))
+    assert float((out[0].detach().double() - wanted).abs().max() / wanted.abs().max()) < 2**-8
+    assert video.grad is not None and weight.grad is not None

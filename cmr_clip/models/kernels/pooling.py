@@ -15,32 +15,72 @@ __all__ = ["Grid", "PoolingKernel", "depthwise_pool", "max_pool", "touched_grid"
 
 Grid = tuple[int, int, int]
 
-PoolingKernel = Literal["conv", "taps"]
-"""How the depth-wise pooling is computed: one convolution (cuDNN, oneDNN), or 27 shifted multiply-adds, which are
-slow one by one and which `torch.compile` fuses into one kernel, forward and backward."""
+PoolingKernel = Literal["auto", "conv", "frames", "taps"]
+"""How the depth-wise pooling is computed; every choice computes the same sums.
+
+`conv` is one three-dimensional convolution, `frames` three two-dimensional ones that are shifted in time and added,
+`taps` 27 shifted multiply-adds, which are slow one by one and which `torch.compile` fuses into one kernel. `auto`
+takes `conv` on CPUs where no gradient is wanted and `frames` otherwise: the backward pass of oneDNN's depth-wise 3-D
+convolution takes up to ten times as long (measured), and slow 3-D depth-wise kernels on GPUs are pytorch#34089.
+"""
 
 _REACH = 1  # every pooling kernel of mViT is 3 wide, padded by 1
 
 
-def depthwise_pool(video: Tensor, weight: Tensor, stride: Grid, kernel: PoolingKernel = "conv") -> Tensor:
+def depthwise_pool(video: Tensor, weight: Tensor, stride: Grid, kernel: PoolingKernel = "auto") -> Tensor:
     """Depth-wise 3 × 3 × 3 convolution with padding 1.
 
     Args:
         video: `[B, T, H, W, D]`.
         weight: `[D, 1, 3, 3, 3]`.
         stride: (T, H, W).
-        kernel: which implementation; both compute the same sums.
+        kernel: which implementation.
 
     Returns:
         `[B, T', H', W', D]`.
     """
+    if kernel == "auto":
+        kernel = "frames" if _trains(video, weight) or video.device.type != "cpu" else "conv"
     match kernel:
         case "conv":
             channels_first = video.permute(0, 4, 1, 2, 3)
             pooled = F.conv3d(channels_first, weight, stride=stride, padding=_REACH, groups=len(weight))
             return pooled.permute(0, 2, 3, 4, 1)
+        case "frames":
+            return _sum_of_frames(video, weight, stride)
         case "taps":
             return _sum_of_taps(video, weight, stride)
+
+
+def _trains(*tensors: Tensor) -> bool:
+    return torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
+
+
+def _sum_of_frames(video: Tensor, weight: Tensor, stride: Grid) -> Tensor:
+    batch, frames, rows, columns, channels = video.shape
+    pictures = video.reshape(batch * frames, rows, columns, channels).permute(0, 3, 1, 2)
+    if video.device.type == "cpu" and video.dtype == torch.bfloat16:
+        # oneDNN has a fast backward pass of depth-wise convolutions in fp32 only
+        with torch.autocast("cpu", enabled=False):
+            planes = _planes(pictures.float(), weight.float(), stride)
+    else:
+        planes = _planes(pictures, weight, stride)
+    before, here, after = (_as_video(plane, batch, frames) for plane in planes)
+    before = F.pad(before[:, :-1], (0, 0) * 3 + (1, 0))
+    after = F.pad(after[:, 1:], (0, 0) * 3 + (0, 1))
+    pooled: Tensor = before + here + after
+    return pooled[:, :: stride[0]].to(video.dtype)
+
+
+def _as_video(plane: Tensor, batch: int, frames: int) -> Tensor:
+    return plane.permute(0, 2, 3, 1).reshape(batch, frames, *plane.shape[2:], plane.shape[1])
+
+
+def _planes(pictures: Tensor, weight: Tensor, stride: Grid) -> list[Tensor]:
+    """What each frame adds to the frame after it, to itself and to the frame before it."""
+    return [
+        F.conv2d(pictures, weight[:, :, tap], stride=stride[1:], padding=_REACH, groups=len(weight)) for tap in range(3)
+    ]
 
 
 def _sum_of_taps(video: Tensor, weight: Tensor, stride: Grid) -> Tensor:
