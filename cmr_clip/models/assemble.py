@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -84,14 +84,23 @@ def _spec_of(spec: ClipSpec, shape: Grid) -> ClipSpec:
     return replace(spec, n_frames=shape[0], size=shape[1])
 
 
-def empty_encoder(config: Mapping[str, Any]) -> MViT:
-    """An encoder without values, for `fill`; saves the time and the random numbers of an initialisation."""
-    with torch.device("meta"):
-        encoder = MViT(**config)
-    if {name for name, _ in encoder.named_buffers()} <= set(encoder.state_dict()):
-        return encoder
-    with torch.random.fork_rng(devices=[]):  # buffers that no file holds must be computed
-        return MViT(**config)
+def empty_encoder(weights: Weights) -> MViT:
+    """An encoder without values, for `fill`; saves the time and the random numbers of an initialisation.
+
+    Raises:
+        CmrClipError: the description has arguments that `MViT` does not know, or lacks some.
+    """
+    try:
+        with torch.device("meta"):
+            encoder = MViT(**weights.encoder)
+        if {name for name, _ in encoder.named_buffers()} <= set(encoder.state_dict()):
+            return encoder
+        with torch.random.fork_rng(devices=[]):  # buffers that no file holds must be computed
+            return MViT(**weights.encoder)
+    except TypeError as error:
+        raise CmrClipError(
+            f"{weights.path} describes an encoder that this version does not know: {error}", "install a newer cmr-clip"
+        ) from error
 
 
 def fill(module: nn.Module, state: dict[str, Tensor], weights: Weights) -> LoadReport:

@@ -171,7 +171,7 @@ def _empty_model(weights: Weights, random_projection: bool, embed_dim: int) -> V
         embed_dim = _embed_dim(weights)
     with torch.random.fork_rng(devices=[]):  # the caller's random numbers neither change nor matter
         torch.manual_seed(0)
-        return VideoModel(empty_encoder(weights.encoder), embed_dim, weights.preprocessing, projection)
+        return VideoModel(empty_encoder(weights), embed_dim, weights.preprocessing, projection)
 
 
 def _embed_dim(weights: Weights) -> int:

@@ -48,7 +48,7 @@ def build_pair(weights: Weights) -> LoadedPair:
     described = _text_description(weights)
     with torch.random.fork_rng(devices=[]):  # random weights that are replaced must not change the caller's numbers
         text = BertTextEncoder.from_description(described)
-        model = ContrastiveModel(empty_encoder(weights.encoder), text, int(weights.described["embed_dim"]))
+        model = ContrastiveModel(empty_encoder(weights), text, int(weights.described["embed_dim"]))
     fill(model, weights.state, weights)
     source = described["source"] if weights.tokenizer is None else str(weights.tokenizer)
     return LoadedPair(model.eval(), weights.preprocessing, source)

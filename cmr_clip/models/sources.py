@@ -110,7 +110,7 @@ def _exported(folder: Path) -> Weights:
 
 
 def _ours(checkpoint: dict[str, Any], path: Path) -> Weights:
-    described = checkpoint["cmr_clip"]
+    described = checkpoint["cmr_clip"] if isinstance(checkpoint["cmr_clip"], dict) else {}
     missing = [name for name in ("video_encoder", "embed_dim", "preprocessing") if name not in described]
     if missing:
         raise CmrClipError(

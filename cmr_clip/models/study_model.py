@@ -188,7 +188,7 @@ def _empty_model(weights: Weights, target: str | None) -> StudyModel:
     outputs = mil.output_layer.out_features
     if outputs != len(heads):
         raise CheckpointMismatchError(f"{weights.path} describes {len(heads)} heads, its trunk has {outputs} outputs")
-    encoder = empty_encoder(weights.encoder)
+    encoder = empty_encoder(weights)
     return StudyModel(encoder, len(state["video_proj.weight"]), mil, heads, weights.preprocessing, target)
 
 

@@ -24,6 +24,7 @@ from tests.support.weights import (
     fill,
     mvit_b,
     mvit_b_with,
+    our_description,
     save,
     save_contrastive,
 )
@@ -191,6 +192,46 @@ def test_alias_names_alone_or_beside_the_first_ones(tmp_path: Path) -> None:
     other = next(iter(aliases))
     with pytest.raises(CheckpointMismatchError, match="two different tensors"):
         load_pretrained(save(tmp_path / "differ.ckpt", state | aliases | {other: aliases[other] + 1}))
+
+
+@pytest.mark.parametrize("prefix", ["", "model.", "module.model.", "_orig_mod.model."])
+def test_wrappers_and_half_precision_do_not_matter(prefix: str, tmp_path: Path) -> None:
+    state = authors_state()
+    wrapped = {prefix + name.removeprefix("model."): value.half() for name, value in state.items()}
+    model, receipt = load_pretrained(save(tmp_path / "wrapped.ckpt", wrapped))
+    assert len(receipt.loaded) == 377
+    assert all(torch.equal(value, state[f"model.{name}"].half().float()) for name, value in model.state_dict().items())
+
+
+def test_a_compiled_encoder_and_two_models_in_one_file(tmp_path: Path) -> None:
+    state = authors_state()
+    compiled = {name.replace("video_encoder.", "video_encoder._orig_mod."): value for name, value in state.items()}
+    assert len(load_pretrained(save(tmp_path / "compiled.ckpt", compiled))[1].loaded) == 377
+    other = {name.removeprefix("model."): value + 1 for name, value in state.items()}
+    with pytest.raises(CheckpointMismatchError, match="two different tensors"):
+        load_pretrained(save(tmp_path / "two.ckpt", state | other))
+
+
+@pytest.mark.parametrize(
+    ("described", "message"),
+    [
+        ("nonsense", "does not describe its encoder: no video_encoder, embed_dim, preprocessing"),
+        ({"video_encoder": {"stages": 9}}, "describes an encoder that this version does not know"),
+        ({"preprocessing": {"n_frames": 4, "size": 32, "colour": True}}, "unknown fields: colour"),
+        (
+            {"preprocessing": {"n_frames": 8, "size": 32}},
+            r"makes clips of \(8, 32, 32\), its encoder takes \(4, 32, 32\)",
+        ),
+    ],
+)
+def test_descriptions_that_cannot_be_followed(described: object, message: str, tmp_path: Path) -> None:
+    model = contrastive_model()
+    whole = our_description(model, "ContrastivePretraining")
+    if isinstance(described, dict):
+        described = {**whole, **{key: {**whole[key], **value} for key, value in described.items()}}
+    state = {f"model.{name}": value for name, value in model.state_dict().items()}
+    with pytest.raises(CmrClipError, match=message):
+        load_pretrained(save(tmp_path / "ours.ckpt", state, cmr_clip=described))
 
 
 @pytest.mark.parametrize(
