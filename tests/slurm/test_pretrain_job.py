@@ -84,6 +84,7 @@ def test_a_killed_job_goes_on_from_its_last_point(slurm: Cluster, cohort: Cohort
     run.wait_for_state("FAILED")
     last = max(visit.step for visit in run.visits())
     slurm.run("scontrol", "requeue", run.job)
+    run.wait_for_state("PENDING", "RUNNING")
     slurm.hurry(run.job)
     run.finish(restarts=1)
 
