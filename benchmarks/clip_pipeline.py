@@ -1,6 +1,6 @@
 """Reading and augmenting a clip on one CPU core: the paper's way and ours, in one run.
 
-    python benchmarks/clip_pipeline.py [--repeats 7] [--resize nearest|bilinear] [--quick] [--json FILE]
+    python -m benchmarks.clip_pipeline [--repeats 7] [--resize nearest|bilinear] [--quick] [--out FILE]
 
 Both start from the same simulated acquisition. The baseline (`paper_clip.py`) is the paper's files and operations;
 ours is the study store, `ClipReader` and `ClipTransform` with the paper's augmentation. Every repeat measures both on
@@ -12,8 +12,8 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -23,10 +23,11 @@ from typing import TypeVar, get_args
 
 import numpy as np
 import numpy.typing as npt
-import paper_clip
 import torch
-from paper_clip import Resize
 
+from benchmarks import paper_clip
+from benchmarks.paper_clip import Resize
+from benchmarks.timing import machine
 from cmr_clip.data.clips import Clip, ClipKey, ClipReader, ClipSpec, stack_clips
 from cmr_clip.transforms.clip_transform import ClipTransform
 from cmr_clip.transforms.crop_augmix import CropAugMix
@@ -198,17 +199,13 @@ def report(setting: Setting, clock: Clock) -> dict[str, float]:
     return numbers
 
 
-def use_one_core() -> str:
+def use_one_core() -> dict[str, str | int]:
     """Keep to one core, and say which machine it is."""
     torch.set_num_threads(1)
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    info = Path("/proc/cpuinfo")
-    names = [line.split(":")[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
-    load = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
-    return (
-        f"{names[0] if names else platform.processor()}, one core of {os.cpu_count()}, torch {torch.__version__}{load}"
-    )
+    load = f"{os.getloadavg()[0]:.1f} on {os.cpu_count()} cores" if hasattr(os, "getloadavg") else "unknown"
+    return {**machine(torch.device("cpu")), "load": load}
 
 
 def main() -> None:
@@ -218,17 +215,20 @@ def main() -> None:
     parser.add_argument("--matrix", type=int, help="rows and columns as acquired (default 256)")
     parser.add_argument("--resize", choices=get_args(Resize), help="of the baseline's files (default nearest)")
     parser.add_argument("--quick", action="store_true", help="tiny clips, to see that it runs; no measure of speed")
-    parser.add_argument("--json", type=Path, help="also write the numbers here")
+    parser.add_argument("--out", type=Path, help="also write the numbers here")
+    parser.add_argument("--require", type=float, help="end with an error if the ratio of processor times is lower")
     args = parser.parse_args()
     given = {name: value for name in ("repeats", "matrix", "resize") if (value := getattr(args, name)) is not None}
     setting = replace(QUICK if args.quick else Setting(), **given)
-    machine = use_one_core()
-    print(machine)
+    where = use_one_core()
+    print(", ".join(f"{name} {value}" for name, value in where.items()))
     with tempfile.TemporaryDirectory() as folder:
         clock = run(setting, Path(folder))
     numbers = report(setting, clock)
-    if args.json is not None:
-        args.json.write_text(json.dumps({"machine": machine, **asdict(setting), **numbers}, indent=2) + "\n")
+    if args.out is not None:
+        args.out.write_text(json.dumps({**where, **asdict(setting), **numbers}, indent=2) + "\n")
+    if args.require is not None and numbers["ratio, cpu"] < args.require:
+        sys.exit(f"the ratio is {numbers['ratio, cpu']:.1f}, not {args.require:g}")
 
 
 if __name__ == "__main__":

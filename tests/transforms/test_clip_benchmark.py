@@ -6,28 +6,20 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
 import torch
 from slow_augmix import slow_augmix
 
+from benchmarks import paper_clip
 from cmr_clip.transforms.plans import GEOMETRIC, Branch, ClipPlan, Operation, step_at
 
-BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
-
-
-@pytest.fixture
-def paper_clip(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    import paper_clip
-
-    return paper_clip
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.parametrize("operation", Operation)
-def test_the_baselines_operations_are_the_same_operations(paper_clip: ModuleType, operation: Operation) -> None:
+def test_the_baselines_operations_are_the_same_operations(operation: Operation) -> None:
     rng = np.random.default_rng(1)
     frames = np.rint(rng.uniform(0.02, 0.9, (3, 20, 24)) * 255) / 255
     step = step_at(operation, 2.3)
@@ -42,7 +34,7 @@ def test_the_baselines_operations_are_the_same_operations(paper_clip: ModuleType
             np.testing.assert_allclose(channel[inner], wanted[inner], atol=2e-4)
 
 
-def test_the_baselines_file_is_the_papers_layout(paper_clip: ModuleType, tmp_path: Path) -> None:
+def test_the_baselines_file_is_the_papers_layout(tmp_path: Path) -> None:
     cine = np.random.default_rng(0).integers(0, 900, (5, 32, 32)).astype(np.uint16)
     paper_clip.write(tmp_path / "a.h5", cine, 36, "nearest")
     video = paper_clip.read(tmp_path / "a.h5")
@@ -58,12 +50,13 @@ def test_the_baselines_file_is_the_papers_layout(paper_clip: ModuleType, tmp_pat
 def test_the_benchmark_runs(tmp_path: Path) -> None:
     command = [
         sys.executable,
-        str(BENCHMARKS / "clip_pipeline.py"),
+        "-m",
+        "benchmarks.clip_pipeline",
         "--quick",
-        "--json",
+        "--out",
         str(tmp_path / "numbers.json"),
     ]
-    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    ran = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
     assert ran.returncode == 0, ran.stderr
     numbers = json.loads((tmp_path / "numbers.json").read_text())
     assert numbers["ratio, cpu"] == pytest.approx(numbers["baseline, cpu ms"] / numbers["ours, cpu ms"])
