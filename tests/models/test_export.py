@@ -95,6 +95,7 @@ def test_nothing_names_a_place_or_who_exported(tmp_path: Path, vocabulary: Path)
     assert public_source("microsoft/bert") == "microsoft/bert"
 
 
+@pytest.mark.slow
 def test_a_packaged_tokenizer_keeps_its_public_name(tmp_path: Path) -> None:
     model = contrastive_model()
     model.text_encoder = BertTextEncoder(TOKENIZER, 6, random_weights=True)
@@ -127,11 +128,12 @@ def test_converted_weights_of_the_authors_keep_their_preprocessing_and_licence(t
     out = export(path, tmp_path / "out")
     model, _ = load_study_model(out)
     three = clips().expand(-1, 3, -1, -1, -1)
-    assert torch.equal(model(three).score, load_study_model(path)[0](three).score)
-    assert model.preprocessing == load_study_model(path)[0].preprocessing
+    before, _ = load_study_model(path)
+    assert torch.equal(model(three).score, before(three).score)
+    assert model.preprocessing == before.preprocessing
     assert (model.preprocessing.mean, model.preprocessing.averaging) == (0.45 / 255, False)
     assert (model.targets, model.video_encoder.config["pool_norm_eps"]) == (("HCM",), 1e-5)
-    assert "license: cc-by-nc-4.0" in (export(out, tmp_path / "again") / "README.md").read_text()
+    assert "license: cc-by-nc-4.0" in (out / "README.md").read_text()
 
 
 def tamper(path: Path, change) -> None:
