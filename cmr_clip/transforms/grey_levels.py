@@ -15,7 +15,7 @@ from torch import Tensor
 
 from cmr_clip.transforms.plans import Operation, Step
 
-__all__ = ["LEVELS", "compose_tables", "count_levels", "look_up", "needs_counts", "to_levels"]
+__all__ = ["LEVELS", "compose_tables", "count_by_frame", "count_levels", "look_up", "needs_counts", "to_levels"]
 
 LEVELS = 256
 _FIRST_BITS_ARE_INTEGER, _BITS_OF_ZERO = torch.tensor(2.0**23), 0x4B000000
@@ -44,7 +44,11 @@ def count_levels(levels: Tensor) -> Tensor:
     """Histograms of whole clips: levels `[N, T, H, W]` to int64 `[N, 256]`."""
     if levels.device.type == "cpu":
         return torch.stack([clip.flatten().bincount(minlength=LEVELS) for clip in levels])
-    # Elsewhere frame by frame first: fewer atomic additions meet on one address, and there is no synchronisation.
+    return count_by_frame(levels)
+
+
+def count_by_frame(levels: Tensor) -> Tensor:
+    """`count_levels` for GPUs: fewer atomic additions meet on one address, and nothing waits for the device."""
     index = levels.flatten(2).long()
     one = torch.ones((), dtype=torch.int32, device=levels.device)
     counts = torch.zeros(*index.shape[:2], LEVELS, dtype=torch.int32, device=levels.device)

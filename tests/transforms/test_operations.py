@@ -17,8 +17,8 @@ from scipy.stats import chisquare, ks_2samp, kstest
 from cmr_clip.transforms.affine import resample, sampling_matrix, step_matrix
 from cmr_clip.transforms.augmix import AugMix
 from cmr_clip.transforms.chains import Kind, stages_of
-from cmr_clip.transforms.grey_levels import count_levels, to_levels
-from cmr_clip.transforms.plans import GEOMETRIC, POINTWISE, Branch, ClipPlan, Operation, Step
+from cmr_clip.transforms.grey_levels import count_by_frame, count_levels, to_levels
+from cmr_clip.transforms.plans import GEOMETRIC, POINTWISE, Branch, ClipPlan, Operation, Step, step_at
 
 HERE = Path(__file__).parent
 
@@ -145,6 +145,20 @@ def test_only_geometric_operations_have_a_matrix() -> None:
         step_matrix(Step(Operation.EQUALIZE), 4, 4)
 
 
+@pytest.mark.parametrize("operation", Operation)
+def test_another_device_needs_nothing_from_the_host(operation: Operation) -> None:
+    """The meta device refuses to mix with tensors of the host, as a GPU would, and computes nothing."""
+    video = torch.empty(6, 2, 9, 9, device="meta")
+    plans = [
+        ClipPlan(0.3, (Branch(0.5, (step, step)), Branch(0.5, (Step(Operation.ROTATE, 4), step))))
+        for step in [step_at(operation, 2.0)] * 6
+    ]
+    out = AugMix(fill=0.2).apply(video, plans)
+    assert out.device.type == "meta"
+    with pytest.raises(RuntimeError, match="device"):
+        video + torch.ones(9)
+
+
 def test_neighbours_merge_to_one_pass() -> None:
     order = [
         Operation.SHEAR_X,
@@ -167,6 +181,7 @@ def test_levels_and_histograms() -> None:
     levels = torch.randint(0, 256, (3, 4, 5, 6), dtype=torch.uint8)
     slow = torch.stack([torch.bincount(clip.flatten().long(), minlength=256) for clip in levels])
     assert torch.equal(count_levels(levels), slow)
+    assert torch.equal(count_by_frame(levels), slow)
 
 
 DRAWS = 3000
