@@ -97,6 +97,7 @@ def export_weights(weights: Weights, out: Path, *, licence: str | None = None, n
     _clear(out)
     with replacing(out / MODEL) as temporary:
         save_file({name: value.contiguous() for name, value in parts.state.items()}, temporary, {"format": "pt"})
+        temporary.chmod(0o644)  # the library writes for its owner alone
     source = None if parts.text_encoder is None else str(parts.text_encoder["source"])
     tokenizer = None if source is None else write_tokenizer(weights.tokenizer or source, source, out / TOKENIZER)
     preprocessing = _preprocessing(weights, parts, tokenizer)
@@ -138,6 +139,7 @@ def _config(weights: Weights, parts: ExportedParts) -> dict[str, Any]:
         "cmr_clip_version": __version__,
         "made_from": _made_from(weights),
         "task": weights.described.get("task"),
+        "legacy_positional_embeddings": bool(weights.described.get("legacy_positional_embeddings")),
         "video_encoder": weights.encoder,
         "embed_dim": len(parts.state["video_proj.bias"]),
         "text_encoder": None if text is None else {**text, "source": public_source(str(text["source"]))},

@@ -10,7 +10,8 @@ __all__ = ["model_card"]
 _MADE_FROM = {
     "cmr_clip": "trained with cmr-clip",
     "authors_contrastive": "converted from the contrastive checkpoint of the paper's authors",
-    "authors_finetuned": "converted from a fine-tuned checkpoint of the paper's authors",
+    "authors_finetuned": "converted from a fine-tuned checkpoint of the paper's authors, whose published code does not "
+    "train the attention head",
 }
 
 
@@ -51,10 +52,15 @@ def _what(config: Mapping[str, Any]) -> str:
     made = _MADE_FROM.get(config["made_from"], config["made_from"])
     text = config["text_encoder"]
     tower = f" Text tower: BERT ({text['source']}), pooling {text['pooling']}." if text else ""
+    legacy = (
+        " Spatial and temporal positional embeddings are those of the Kinetics-400 file, as in the published results."
+        if config["legacy_positional_embeddings"]
+        else ""
+    )
     return (
         f"mViT with {sum(encoder['depths'])} blocks for clips of {frames} frames of {rows} × {columns} pixels, "
         f"{encoder['dims'][-1]} features, {config['embed_dim']}-dimensional embeddings; {made} "
-        f"(cmr-clip {config['cmr_clip_version']}).{tower}\n"
+        f"(cmr-clip {config['cmr_clip_version']}).{legacy}{tower}\n"
     )
 
 

@@ -162,7 +162,11 @@ def with_legacy_positions(weights: Weights, kinetics: Path) -> Weights:
                 f"{tuple(weights.state[name].shape)}",
                 "give the Kinetics file of the same number of frames",
             )
-    return replace(weights, state={**weights.state, **{name: other.state[name] for name in _POSITIONS}})
+    return replace(
+        weights,
+        state={**weights.state, **{name: other.state[name] for name in _POSITIONS}},
+        described={**weights.described, "legacy_positional_embeddings": True},
+    )
 
 
 def _empty_model(weights: Weights, random_projection: bool, embed_dim: int) -> VideoModel:

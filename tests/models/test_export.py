@@ -136,6 +136,21 @@ def test_converted_weights_of_the_authors_keep_their_preprocessing_and_licence(t
     assert "license: cc-by-nc-4.0" in (out / "README.md").read_text()
 
 
+@pytest.mark.slow
+def test_legacy_positional_embeddings_are_exported_and_said(tmp_path: Path) -> None:
+    path = save(tmp_path / "contrastive.ckpt", authors_state())
+    positions = [f"cls_positional_encoding.pos_embed_{axis}" for axis in ("spatial", "temporal")]
+    encoder = {name.removeprefix("model.video_encoder."): v for name, v in authors_state().items() if "encoder" in name}
+    torch.save({"model_state": {**encoder, **{name: encoder[name] + 1 for name in positions}}}, tmp_path / "k.pyth")
+    out = tmp_path / "out"
+    arguments = ["export", "--checkpoint", str(path), "--out", str(out)]
+    assert main([*arguments, "--legacy-positional-embeddings", str(tmp_path / "k.pyth")]) == 0
+    state = load_pretrained(out)[0].video_encoder.state_dict()
+    assert all(torch.equal(state[name], encoder[name] + (name in positions)) for name in state)
+    assert "are those of the Kinetics-400 file" in (out / "README.md").read_text()
+    assert (out / "model.safetensors").stat().st_mode & 0o777 == 0o644
+
+
 def tamper(path: Path, change) -> None:
     content = json.loads(path.read_text())
     change(content)
