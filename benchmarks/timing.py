@@ -22,11 +22,13 @@ class Timing(NamedTuple):
         median_s: wall clock.
         best_s: wall clock.
         cpu_s: median time of all threads on processors; steadier than the wall clock on a shared machine.
+        ratio: median over the rounds of (first candidate's wall clock / this one's), each taken within one round.
     """
 
     median_s: float
     best_s: float
     cpu_s: float
+    ratio: float
 
 
 def synchronise(device: torch.device) -> None:
@@ -47,8 +49,14 @@ def interleaved(
             synchronise(device)
             if number >= warm_up:
                 seconds[name].append((time.perf_counter() - wall, time.process_time() - cpu))
+    first = next(iter(seconds.values()))
     return {
-        name: Timing(median(w for w, _ in times), min(w for w, _ in times), median(c for _, c in times))
+        name: Timing(
+            median(w for w, _ in times),
+            min(w for w, _ in times),
+            median(c for _, c in times),
+            median(base / w for (base, _), (w, _) in zip(first, times, strict=True)),
+        )
         for name, times in seconds.items()
     }
 

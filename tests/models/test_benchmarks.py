@@ -29,11 +29,11 @@ def test_data_sheet_rates_are_found_by_name() -> None:
 @pytest.mark.slow
 def test_the_encoder_benchmark_runs_and_its_candidates_agree(tmp_path) -> None:
     out = tmp_path / "forward.json"
-    assert encoder_forward.main(["--smoke", "--repeats", "1", "--threads", "1", "--out", str(out)]) == 0
+    assert encoder_forward.main(["--smoke", "--repeats", "1", "--out", str(out)]) == 0
     candidates = json.loads(out.read_text())["candidates"]
     assert len(candidates) == 7
     assert all(row["cosine"] > 0.999 and row["median_s"] > 0 for row in candidates.values())
-    assert encoder_forward.main(["--smoke", "--repeats", "1", "--threads", "1", "--require", "1e6"]) == 1
+    assert encoder_forward.main(["--smoke", "--repeats", "1", "--require", "1e6"]) == 1
 
 
 @pytest.mark.slow
