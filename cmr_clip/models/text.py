@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -17,8 +16,23 @@ from preprocess.tokenizer import tokenizer_folder
 __all__ = ["BertTextEncoder", "Pooling"]
 
 
-_NOT_ARCHITECTURE = ("_name_or_path", "architectures", "dtype", "gradient_checkpointing", "transformers_version")
-"""Where and how a BERT was made: of no use for rebuilding it, and the first may be a path on somebody's disk."""
+_ARCHITECTURE = (
+    "vocab_size",
+    "hidden_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "intermediate_size",
+    "hidden_act",
+    "hidden_dropout_prob",
+    "attention_probs_dropout_prob",
+    "max_position_embeddings",
+    "type_vocab_size",
+    "initializer_range",
+    "layer_norm_eps",
+    "pad_token_id",
+)
+"""Fields of a BERT's configuration that decide what it computes. No other one is written into a checkpoint, and none is
+taken from one: some name a place on somebody's disk, others would make transformers fetch code from a hub."""
 
 Pooling = Literal["cls", "mean"]
 """How token features become one report feature: the class token's, or the mean over the report's tokens."""
@@ -62,13 +76,12 @@ class BertTextEncoder(nn.Module):
 
     def description(self) -> dict[str, Any]:
         """What a checkpoint must say of this encoder, in plain values: source, frozen_layers, pooling, bert_config."""
-        config = self.bert.config.to_diff_dict()
-        plain = {name: value for name, value in config.items() if name not in _NOT_ARCHITECTURE}
+        config = self.bert.config.to_dict()
         return {
             "source": self.source,
             "frozen_layers": self.frozen_layers,
             "pooling": self.pooling,
-            "bert_config": json.loads(json.dumps(plain)),
+            "bert_config": {name: config[name] for name in _ARCHITECTURE},
         }
 
     @classmethod
@@ -91,7 +104,8 @@ class BertTextEncoder(nn.Module):
             return cls(source, frozen, pooling, random_weights=True)
         encoder = cls.__new__(cls)
         nn.Module.__init__(encoder)
-        encoder._assemble(_random_bert(BertConfig(**description["bert_config"])), source, frozen, pooling)
+        known = {name: value for name, value in description["bert_config"].items() if name in _ARCHITECTURE}
+        encoder._assemble(_random_bert(BertConfig(**known)), source, frozen, pooling)
         return encoder
 
     def _frozen(self) -> list[nn.Module]:

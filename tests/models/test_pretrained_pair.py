@@ -37,7 +37,7 @@ def test_a_description_is_plain_names_no_place_and_rebuilds_the_encoder() -> Non
     encoder = BertTextEncoder(TOKENIZER, frozen_layers=3, pooling="mean", random_weights=True)
     description = encoder.description()
     assert json.loads(json.dumps(description)) == description
-    assert "_name_or_path" not in description["bert_config"]
+    assert not [value for value in description["bert_config"].values() if isinstance(value, str) and "/" in value]
     again = BertTextEncoder.from_description(description)
     assert (again.source, again.frozen_layers, again.pooling) == (TOKENIZER, 3, "mean")
     wanted = {name: value.shape for name, value in encoder.state_dict().items()}
@@ -47,6 +47,14 @@ def test_a_description_is_plain_names_no_place_and_rebuilds_the_encoder() -> Non
     }
     again.load_state_dict(encoder.state_dict())
     torch.testing.assert_close(again.eval()(*reports()), encoder.eval()(*reports()))
+
+
+def test_a_description_cannot_make_transformers_fetch_code() -> None:
+    description = contrastive_model().text_encoder.description()
+    more = {"attn_implementation": "somebody/kernel", "_attn_implementation": "somebody/kernel", "auto_map": {"a": "b"}}
+    encoder = BertTextEncoder.from_description({**description, "bert_config": {**description["bert_config"], **more}})
+    assert "somebody" not in json.dumps(encoder.bert.config.to_dict(), default=str)
+    assert encoder.bert.config._attn_implementation == "sdpa"
 
 
 def test_old_partial_and_video_only_checkpoints_are_refused_with_the_remedy(tmp_path: Path) -> None:
