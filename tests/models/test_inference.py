@@ -21,7 +21,7 @@ def relative(found: torch.Tensor, wanted: torch.Tensor) -> float:
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-6), (torch.bfloat16, 1e-2)])
-@pytest.mark.parametrize(("queries", "keys"), [(1, 5), (512, 33), (1030, 7)])
+@pytest.mark.parametrize(("queries", "keys"), [(1, 5), (256, 2000), (700, 1500)])
 def test_attention_is_softmax_of_scaled_products_times_values(queries, keys, dtype, tolerance) -> None:
     torch.manual_seed(0)
     q, k, v = (torch.randn(2, count, 3, 16, dtype=torch.float64) for count in (queries, keys, keys))
