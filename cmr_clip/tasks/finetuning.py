@@ -58,6 +58,8 @@ class StudyFinetuning(VideoTask):
         heads: the targets.
         encoder_checkpoint: weights of the encoder and the projection: a checkpoint of pretraining, ours or the paper
             authors', or an exported folder; random without.
+        interpolate_positions: interpolate the positional embeddings of those weights where the encoder takes clips of
+            another shape; without, such weights are refused.
         embed_dim: E, size of the shared space.
         hidden: width of the MIL trunk.
         layernorm: normalise the trunk's output.
@@ -80,6 +82,7 @@ class StudyFinetuning(VideoTask):
         dropout: float = 0.25,
         freeze: Freeze = "encoder",
         cache_features: bool = True,
+        interpolate_positions: bool = False,
         optimizer: OptimizerCallable = torch.optim.AdamW,
         lr_scheduler: LRSchedulerCallable | None = None,
     ) -> None:
@@ -94,6 +97,7 @@ class StudyFinetuning(VideoTask):
             }
         )
         self.encoder_checkpoint = encoder_checkpoint
+        self.interpolate_positions = interpolate_positions
         self.freeze_mode: Freeze = freeze
         self.cache_features = cache_features and self.freeze_mode != "nothing"
         self.heads = nn.ModuleList(heads)
@@ -137,7 +141,9 @@ class StudyFinetuning(VideoTask):
         if stage != "fit":
             return
         if self.encoder_checkpoint is not None:
-            load_tower_weights(self.model, self.encoder_checkpoint, self._clip_spec)
+            load_tower_weights(
+                self.model, self.encoder_checkpoint, self._clip_spec, interpolate=self.interpolate_positions
+            )
         for index, head in enumerate(self._targets()):
             labels = data.labels_of("train", head.target)
             labels = labels[~labels.isnan()]

@@ -11,16 +11,17 @@ import pytest
 import torch
 
 from cmr_clip.data.clips import ClipKey, ClipReader, ClipSpec, stack_clips
-from cmr_clip.errors import CmrClipError
+from cmr_clip.errors import CheckpointMismatchError, CmrClipError
 from cmr_clip.explore.embedding import embed_store
 from cmr_clip.models import load_pretrained
-from cmr_clip.models.checkpoints import load_tower_weights
+from cmr_clip.models.checkpoints import load_kinetics, load_tower_weights
 from cmr_clip.models.contrastive import VideoTower
 from cmr_clip.models.export import export_weights
+from cmr_clip.models.presets import mvit_tiny
 from cmr_clip.models.sources import read_source
 from cmr_clip.transforms.clip_transform import ClipTransform
 from tests.support.cohort import Cohort
-from tests.support.weights import authors_state, contrastive_model, mvit_b_with, save, save_contrastive
+from tests.support.weights import authors_state, contrastive_model, mvit_b, mvit_b_with, save, save_contrastive
 
 
 def test_a_store_embeds_alike_from_a_checkpoint_and_from_its_export(cohort: Cohort, tmp_path: Path) -> None:
@@ -64,3 +65,25 @@ def test_fine_tuning_on_other_clips_than_the_weights_saw_is_said(
         load_tower_weights(tower, path, ClipSpec(n_frames=4, size=32))
     assert "trained on other clips" in caplog.text
     assert "averaging: True instead of False" in caplog.text
+
+
+def test_training_starts_from_weights_of_another_clip_shape_only_on_request(tmp_path: Path) -> None:
+    path = save_contrastive(tmp_path / "pair.ckpt", contrastive_model())
+    tower = VideoTower(mvit_tiny(6, 48), 24)
+    with pytest.raises(CheckpointMismatchError, match="pos_embed_spatial"):
+        load_tower_weights(tower, path)
+    receipt = load_tower_weights(tower, path, interpolate=True)
+    names = {f"video_encoder.cls_positional_encoding.pos_embed_{axis}" for axis in ("spatial", "temporal")}
+    assert set(receipt.interpolated) == names
+    wanted, _ = load_pretrained(path, n_frames=6, size=48)
+    assert all(torch.equal(value, wanted.state_dict()[name]) for name, value in tower.state_dict().items())
+
+
+def test_kinetics_weights_start_an_encoder_of_another_clip_shape(tmp_path: Path) -> None:
+    state = {n.removeprefix("model.video_encoder."): v for n, v in authors_state().items() if "video_encoder" in n}
+    torch.save({"model_state": state}, tmp_path / "kinetics.pyth")
+    encoder = mvit_b((8, 32, 48))
+    receipt = load_kinetics(encoder, tmp_path / "kinetics.pyth", interpolate=True)
+    assert (len(receipt.loaded), len(receipt.interpolated)) == (375, 2)
+    wanted, _ = load_pretrained(tmp_path / "kinetics.pyth", clip_shape=(8, 32, 48))
+    assert all(torch.equal(v, wanted.video_encoder.state_dict()[name]) for name, v in encoder.state_dict().items())
