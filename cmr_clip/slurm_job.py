@@ -59,8 +59,10 @@ class SlurmJob:
         """
         state = self.state()
         if state != "RUNNING":
+            known = state or "unknown to scontrol"
             return Requeue(
-                False, f"job {self.id} is {state or 'unknown to scontrol'}, so it is not queued again from here"
+                False,
+                f"job {self.id} is {known} and not queued again from here (after a pre-emption SLURM does that itself)",
             )
         answer = _scontrol("requeue", self.id)
         if answer.returncode:
