@@ -42,6 +42,7 @@ class VideoTask(pl.LightningModule):
         self._make_scheduler = lr_scheduler
         self._compile_encoder = compile_encoder
         self._clip_spec: ClipSpec | None = None
+        self._views: list[str] | None = None
 
     def setup(self, stage: str) -> None:
         """Check that the data module makes clips as the encoder takes them.
@@ -50,7 +51,7 @@ class VideoTask(pl.LightningModule):
             CmrClipError: it does not.
         """
         data = cast(StoreDataModule, cast(Any, self.trainer).datamodule)
-        self._clip_spec = data.clip
+        self._clip_spec, self._views = data.clip, data.views
         made = (data.clip.n_frames, data.clip.size, data.clip.size)
         wanted = self.model.video_encoder.clip_shape
         if made != wanted:
@@ -80,6 +81,7 @@ class VideoTask(pl.LightningModule):
             "video_encoder": self.model.video_encoder.config,
             "embed_dim": self.model.video_proj.out_features,
             "preprocessing": spec,
+            "views": self._views,
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:

@@ -37,6 +37,7 @@ class ContrastivePretraining(VideoTask):
         text_encoder: the report encoder.
         kinetics_weights: Kinetics-400 weights to start from (the paper does), pytorchvideo's or torchvision's file;
             random without.
+        interpolate_positions: take Kinetics weights of another clip shape by interpolating positional embeddings.
         embed_dim: E, size of the shared space (the paper: 512).
         objective: the loss with its temperature; the paper's InfoNCE by default.
         flood_level: b of Eq. 3 (the paper: 0.05); validation is never flooded.
@@ -55,6 +56,7 @@ class ContrastivePretraining(VideoTask):
         video_encoder: MViT,
         text_encoder: BertTextEncoder,
         kinetics_weights: Path | None = None,
+        interpolate_positions: bool = False,
         embed_dim: int = 512,
         objective: ContrastiveObjective | None = None,
         flood_level: float = 0.05,
@@ -78,6 +80,7 @@ class ContrastivePretraining(VideoTask):
             }
         )
         self.kinetics_weights = kinetics_weights
+        self.interpolate_positions = interpolate_positions
         self.flood_level = flood_level
         self.negatives: Negatives = negatives
         self.chunk_size = chunk_size
@@ -94,7 +97,7 @@ class ContrastivePretraining(VideoTask):
         super().setup(stage)
         self._check_vocabulary()
         if stage == "fit" and self.kinetics_weights is not None:
-            load_kinetics(self.model.video_encoder, self.kinetics_weights)
+            load_kinetics(self.model.video_encoder, self.kinetics_weights, interpolate=self.interpolate_positions)
 
     def _data(self) -> ContrastiveDataModule:
         return cast(ContrastiveDataModule, cast(Any, self.trainer).datamodule)

@@ -43,13 +43,20 @@ def test_there_are_configurations() -> None:
     assert {path.relative_to(path.parents[1]).as_posix() for path in CONFIGS} >= {
         "demo/pretrain.yaml",
         "demo/lvef.yaml",
+        "simulated/pretrain.yaml",
         "pretrain/shad.yaml",
     }
 
 
-@pytest.mark.parametrize("path", [p for p in CONFIGS if p.parent.name == "demo"], ids=lambda p: p.stem)
+@pytest.mark.parametrize(
+    "path",
+    [p for p in CONFIGS if p.parent.name in ("demo", "simulated")],
+    ids=lambda p: f"{p.parent.name}-{p.stem}",
+)
 def test_a_demo_configuration_fits_and_tests(path: Path, cohort: Cohort, tmp_path: Path) -> None:
-    arguments = ["--config", str(path), *options(cohort, tmp_path, **of_kind(path, cohort))]
+    no_probes = {f"data.init_args.{name}": "null" for name in ("labels", "probes")}
+    more = {**of_kind(path, cohort), **(no_probes if path.parent.name == "simulated" else {})}
+    arguments = ["--config", str(path), *options(cohort, tmp_path, **more)]
     assert main(["fit", *arguments]) == 0
     history = pd.read_csv(tmp_path / "metrics.csv")
     assert history["epoch"].tolist() == [0, 1]
@@ -87,10 +94,10 @@ def test_shad_holds_the_papers_values() -> None:
     assert (model["flood_level"], model["embed_dim"], data["n_sentences"]) == (0.05, 512, 5)
     assert model["text_encoder"]["init_args"]["frozen_layers"] == 6
     assert (data["clip"]["n_frames"], data["clip"]["size"]) == (16, 224)
-    every = [
-        c["init_args"]["every_n_epochs"] for c in config["trainer"]["callbacks"] if "Checkpoint" in c["class_path"]
-    ]
-    assert every == [10]
+    keepers = [c["init_args"] for c in config["trainer"]["callbacks"] if "Checkpoint" in c["class_path"]]
+    assert [keeper.get("every_n_epochs") for keeper in keepers] == [10, None]
+    assert (keepers[1]["monitor"], keepers[1]["mode"]) == ("val/retrieval/r_at_5", "max")
+    assert data["augmentation"]["class_path"].endswith(".CropAugMix")
 
 
 def test_a_head_learns_from_the_frozen_encoder_and_predicts_a_store(cohort: Cohort, tmp_path: Path) -> None:
