@@ -80,7 +80,8 @@ class Run:
     def finish(self, restarts: int) -> None:
         """Wait for the job's good end."""
         state = self.wait_for_state("COMPLETED", "FAILED", "TIMEOUT", "NODE_FAIL", "CANCELLED")
-        assert (state["JobState"], state["Restarts"]) == ("COMPLETED", str(restarts)), self.said()
+        ended = (state["JobState"], state["Restarts"])
+        assert ended == ("COMPLETED", str(restarts)), f"{state}\n{self.said()}\n{self.slurm.logs()}"
 
     def epochs_of_history(self) -> list[int]:
         """The epochs in `metrics.csv`."""
