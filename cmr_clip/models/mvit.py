@@ -130,13 +130,20 @@ class MViT(nn.Module):
         x = self._add_positions(x)
         recomputed = sum(self.config["depths"][: self._checkpoint_stages]) if torch.is_grad_enabled() else 0
         for index, block in enumerate(self.blocks):
-            # only the class token is asked for in the end, so that the last block computes nothing else
-            run = partial(block, class_only=index == len(self.blocks) - 1)
+            run = partial(block, class_only=index == len(self.blocks) - 1 and self._ends_in_class_token)
             if index < recomputed:
                 x, grid = checkpoint(run, x, grid, use_reentrant=False)
             else:
                 x, grid = run(x, grid)
         return cast(Tensor, self.norm_embed(x[:, 0].to(self.norm_embed.weight.dtype)))
+
+    @property
+    def _ends_in_class_token(self) -> bool:
+        """Whether the last block may compute the class token alone, which is all that is asked for.
+
+        Not where it pools queries: those weights would get no gradient at all instead of zeros, which DDP refuses.
+        """
+        return cast(MViTBlock, self.blocks[-1]).attn.pool_q is None
 
     @property
     def checkpoint_stages(self) -> int:

@@ -227,6 +227,13 @@ def test_clips_of_another_size_are_refused_with_the_remedy() -> None:
         mvit_tiny(4, 32)(torch.zeros(1, 1, 4, 48, 48))
 
 
+def test_pooling_of_queries_in_the_last_block_gets_zeros_and_not_nothing() -> None:
+    """DDP refuses parameters without a gradient."""
+    model = MViT((2, 48, 48), dims=(16, 32), heads=(1, 2), depths=(1, 1))
+    model(torch.randn(1, 1, 2, 48, 48)).square().sum().backward()
+    assert [name for name, parameter in model.named_parameters() if parameter.grad is None] == []
+
+
 def test_every_parameter_gets_a_gradient() -> None:
     model = mvit_tiny(4, 32)
     model(torch.randn(2, 1, 4, 32, 32)).square().sum().backward()
