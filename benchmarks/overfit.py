@@ -1,10 +1,10 @@
 """Does the paper's configuration learn at all? A handful of studies must reach the flooding level and stay there.
 
-Runs `cmr-clip fit --config configs/pretrain/shad.yaml` with the full mViT-B 16x4, a BERT of PubMedBERT's size and
-both objectives as they are, on a few studies of one view without augmentation, and then checks the checkpoint: the BERT's
+Runs `cmr-clip fit --config configs/pretrain/shad.yaml` with the full mViT-B 16x4, a BERT of PubMedBERT's size and the
+objective as it is, on a few studies of one view without augmentation, and then checks the checkpoint: the BERT's
 embeddings and first six layers unchanged bit for bit, every other parameter moved.
 
-    python benchmarks/overfit.py --store runs/demo/store --sentences runs/demo/sentences.json
+    python -m benchmarks.overfit --store runs/demo/store --sentences runs/demo/sentences.json
 
 Without `--bert` a BERT of 12 layers × 768 with random weights is made: PubMedBERT is not on PyPI. About 15 minutes on two
 cores, less than one on a GPU.
@@ -155,5 +155,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).parents[1]))
     sys.exit(main())
