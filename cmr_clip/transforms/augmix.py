@@ -11,15 +11,16 @@ from torch import Tensor
 
 from cmr_clip.errors import ConfigurationError
 from cmr_clip.transforms.chains import mix
+from cmr_clip.transforms.cpu_mix import mix_on_cpu
 from cmr_clip.transforms.plans import MAX_LEVEL, Branch, ClipPlan, Operation, Step, is_signed, step_at
 
 __all__ = ["AugMix"]
 
 _LOWEST_LEVEL = 0.1
 _DEEPEST = 3
-# Pixels worked on at a time: what stays in a CPU's cache, and what bounds the memory of a GPU (about 40 clips of
-# 16 × 224 × 224, some 2 GB of intermediate results).
-_CPU_PIXELS, _DEVICE_PIXELS = 2**20, 2**25
+# Pixels worked on at a time, which bounds the memory of a GPU (about 40 clips of 16 × 224 × 224, some 2 GB of
+# intermediate results).
+_DEVICE_PIXELS = 2**25
 
 
 @dataclass(frozen=True)
@@ -90,8 +91,13 @@ class AugMix:
             raise ValueError(
                 f"{len(plans)} plans for {len(video)} clips of type {video.dtype}: want floats, one plan each"
             )
-        room = _CPU_PIXELS if video.device.type == "cpu" else _DEVICE_PIXELS
-        size = max(1, room // max(1, video[:1].numel()))
+        if video.device.type == "cpu":
+            return mix_on_cpu(video, plans, self.fill).to(video.dtype)
+        return self._apply_in_parts(video, plans)
+
+    def _apply_in_parts(self, video: Tensor, plans: Sequence[ClipPlan]) -> Tensor:
+        """`apply` with torch alone, the way of GPUs: as many clips at once as there is room for."""
+        size = max(1, _DEVICE_PIXELS // max(1, video[:1].numel()))
         out = torch.empty_like(video)
         for start in range(0, len(video), size):
             part = slice(start, start + size)

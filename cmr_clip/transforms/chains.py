@@ -16,7 +16,7 @@ from cmr_clip.transforms.grey_levels import LEVELS, compose_tables, count_levels
 from cmr_clip.transforms.plans import GEOMETRIC, POINTWISE, ClipPlan, Operation, Step
 from cmr_clip.transforms.sharpness import sharpen
 
-__all__ = ["Chain", "Kind", "Stage", "mix", "stages_of"]
+__all__ = ["Chain", "Kind", "Stage", "mix", "stages_of", "unchanged_share"]
 
 
 class Kind(Enum):
@@ -92,7 +92,7 @@ def mix(video: Tensor, plans: Sequence[ClipPlan], fill: float) -> Tensor:
     return _Mixture(video, plans, fill).run(chains)
 
 
-def _unchanged(plan: ClipPlan) -> float:
+def unchanged_share(plan: ClipPlan) -> float:
     """Share of the clip itself in its output, with the branches that change nothing."""
     idle = (branch.weight for branch in plan.branches if not stages_of(branch.steps))
     return plan.keep + (1 - plan.keep) * sum(idle)
@@ -104,7 +104,7 @@ class _Mixture:
     def __init__(self, video: Tensor, plans: Sequence[ClipPlan], fill: float) -> None:
         self.video = video
         self.fill = fill
-        shares = torch.tensor([_unchanged(plan) for plan in plans], dtype=torch.float32, device=video.device)
+        shares = torch.tensor([unchanged_share(plan) for plan in plans], dtype=torch.float32, device=video.device)
         self.out = video * shares[:, None, None, None]
         self.tables = torch.zeros(len(video), LEVELS, device=video.device)
         self.tabled = False
