@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 __all__ = ["flood"]
@@ -18,5 +19,4 @@ def flood(loss: Tensor, level: float, mean_loss: Tensor | None = None) -> Tensor
         mean_loss: the loss averaged over all ranks (no gradient needed); `loss` itself on one rank.
     """
     reference = loss if mean_loss is None else mean_loss
-    above = reference.detach() >= level
-    return loss if bool(above) else 2 * level - loss
+    return torch.where(reference.detach() >= level, loss, 2 * level - loss)  # no branch: a GPU need not be waited for
