@@ -87,8 +87,9 @@ class Jitter(Augmentation):
         """Change the contrast curve and add noise."""
         exponent = torch.exp(self.gamma * draw_rows(rngs, lambda rng: rng.uniform(-1, 1, 1), video))
         video = video.clamp(1e-4, 1) ** exponent[:, :, None, None]
-        generator = torch.Generator(video.device).manual_seed(int(rngs[0].integers(2**62)))
-        noise = torch.randn(video.shape, generator=generator, device=video.device, dtype=video.dtype)
+        noise = torch.empty_like(video)
+        for clip, rng in zip(noise, rngs, strict=True):
+            clip.normal_(generator=torch.Generator(video.device).manual_seed(int(rng.integers(2**62))))
         return (video + self.noise * noise).clamp(0, 1)
 
 

@@ -122,6 +122,7 @@ def _table(stage: Stage, source: _Source) -> Pixels:
 
 def _between_pixels(matrix: Matrix, height: int, width: int) -> Matrix:
     """From centred positions (column, row, 1) to numbered pixels (row, column, 1): `[3, 3]` to `[2, 3]`."""
-    centre = np.array([[1, 0, 0.5 - width / 2], [0, 1, 0.5 - height / 2], [0, 0, 1]])
-    moved = np.linalg.inv(centre) @ matrix @ centre
+    to_centre = np.array([[1, 0, 0.5 - width / 2], [0, 1, 0.5 - height / 2], [0, 0, 1]])
+    moved = matrix @ to_centre
+    moved[:2, 2] -= to_centre[:2, 2]
     return np.ascontiguousarray(moved[[1, 0]][:, [1, 0, 2]])
