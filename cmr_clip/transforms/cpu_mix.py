@@ -106,7 +106,8 @@ class _Mixer:
             case Kind.RESAMPLE:
                 height, width, _ = source.pixels.shape
                 matrix = _between_pixels(sampling_matrix(stage.steps, height, width), height, width)
-                compiled(kernels.sample)(source.pixels, matrix, self.fill, weight, add, target)
+                sample = kernels.shift if tuple(matrix[:, 1]) == (0, 1) else kernels.sample
+                compiled(sample)(source.pixels, matrix, self.fill, weight, add, target)
 
 
 def _is_table(stages: tuple[Stage, ...]) -> bool:

@@ -28,6 +28,7 @@ __all__ = [
     "look_up",
     "sample",
     "sharpen",
+    "shift",
     "start",
     "to_levels",
 ]
@@ -105,6 +106,42 @@ def sample(source: Pixels, matrix: Matrix, fill: float, weight: float, add: bool
                 )
         for i in range(size):
             results[r, i] = results[r, i] + line[i] if add else line[i]
+
+
+def shift(source: Pixels, matrix: Matrix, fill: float, weight: float, add: bool, target: Pixels) -> None:
+    """`sample` where a row of the target is one moved row of the source: translations and shears along rows.
+
+    All pixels of a row have the same four weights, so that each neighbour is one long sum.
+
+    Args:
+        source: `[H, W, T]`.
+        matrix: as of `sample`, with (0, 1) as its second column.
+        fill: value outside the source.
+        weight: factor of the result.
+        add: add to the target instead of replacing it.
+        target: `[h, w, T]`, another array than the source.
+    """
+    rows, columns, frames = source.shape
+    height, width = target.shape[:2]
+    pixels, results = source.reshape(rows, columns * frames), target.reshape(height, width * frames)
+    line, outside = np.empty(width * frames, np.float32), np.float32(fill)
+    for r in range(height):
+        y, x = matrix[0, 0] * r + matrix[0, 2], matrix[1, 0] * r + matrix[1, 2]
+        top, left = math.floor(y), math.floor(x)
+        for i in range(line.size):
+            line[i] = outside
+        for corner in range(4):
+            row, column = top + corner // 2, left + corner % 2
+            share = np.float32((1 - abs(y - row)) * (1 - abs(x - column)))
+            first, last = max(-column, 0), min(columns - column, width)
+            if 0 <= row < rows and first < last:
+                moved = pixels[row, (first + column) * frames : (last + column) * frames]
+                onto = line[first * frames : last * frames]
+                for i in range(moved.size):
+                    onto[i] += share * (moved[i] - outside)
+        scale = np.float32(weight)
+        for i in range(line.size):
+            results[r, i] = results[r, i] + scale * line[i] if add else scale * line[i]
 
 
 def to_levels(source: Pixels, target: Levels) -> None:
