@@ -144,7 +144,7 @@ def run(setting: Setting, folder: Path) -> Clock:
     clock = Clock()
     for repeat in range(-1, setting.repeats):
         if repeat == 0:
-            clock = Clock()  # the round before warmed up both
+            clock = Clock()  # the round before warmed up both, and compiled the loops of ours
         _measure_theirs(clock, setting, [folder / f"{key.study}.paper.h5" for key in keys])
         _measure_ours(clock, setting, folder / "store", keys)
     return clock

@@ -112,6 +112,19 @@ def test_augmentation_is_the_same_for_all_frames_and_differs_between_clips() -> 
     assert (clips[0] - clips[1]).abs().max() > 0.5
 
 
+def test_jitter_and_its_noise_depend_on_the_clips_own_seed_alone() -> None:
+    transform = ClipTransform(ClipSpec(2, 32, field_of_view_mm=120), Jitter())
+    clips = [disc(100, 80, 2.0), disc(90, 90, 2.0), disc(100, 80, 2.0)]
+    both = transform(stack_clips(clips), [7, 8, 7])
+    torch.testing.assert_close(transform(stack_clips(clips[1:]), [8, 7]), both[1:])
+    assert torch.equal(both[0], both[2])
+    grey = [Clip(torch.full((2, 90, 90), 120, dtype=torch.uint8), (1.0, 1.0))] * 2
+    noise = ClipTransform(ClipSpec(2, 32, crop=0.5), Jitter())(stack_clips(grey), [7, 8])[:, 0]
+    assert noise.std(dim=(2, 3)).flatten().tolist() == pytest.approx([0.03 / 0.225] * 4, rel=0.1)
+    others = np.corrcoef(noise.flatten(0, 1).flatten(1).numpy()) - np.eye(4)
+    assert np.abs(others).max() < 0.15  # neither clips nor frames share it
+
+
 def test_augmentation_never_mirrors() -> None:
     torch.manual_seed(0)
     image = torch.zeros(1, 64, 64, dtype=torch.uint8)
