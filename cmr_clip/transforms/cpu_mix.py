@@ -34,7 +34,7 @@ def mix_on_cpu(video: Tensor, plans: Sequence[ClipPlan], fill: float) -> Tensor:
     out = torch.empty(video.shape)
     mixer = _Mixer(fill)
     for clip, plan, result in zip(video, plans, out, strict=True):
-        source = _Source(clip.float().permute(1, 2, 0).contiguous().numpy())
+        source = _Source(clip.detach().float().permute(1, 2, 0).contiguous().numpy())
         compiled(kernels.frames_first)(mixer.mix(source, plan), result.numpy())
     return out
 
