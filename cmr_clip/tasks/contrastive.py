@@ -132,7 +132,7 @@ class ContrastivePretraining(VideoTask):
         """One step on clips and sentences of B studies."""
         video = encode_in_chunks(self.model, (batch["clips"],), self.chunk_size)
         text = encode_in_chunks(self.model.embed_text, (batch["tokens"], batch["mask"]), self.chunk_size)
-        with torch.autocast(self.device.type, enabled=False):  # similarities in bf16 would make steps of 1/128 in the loss
+        with torch.autocast(self.device.type, enabled=False):  # in bf16 the loss would move in steps of 1/128
             loss = pair_loss(self.objective, video.float(), text.float(), batch["report"], self.negatives)
         mean_loss = mean_over_ranks(loss)
         count = len(video)
