@@ -8,7 +8,15 @@ from torch import Tensor
 from torch.distributed.nn.functional import all_gather as all_gather_with_gradient
 from torch.nn import functional as F
 
-__all__ = ["RankSizes", "gather", "gather_with_gradient", "mean_over_ranks", "rank_sizes", "world_size"]
+__all__ = [
+    "RankSizes",
+    "gather",
+    "gather_with_gradient",
+    "leave_together",
+    "mean_over_ranks",
+    "rank_sizes",
+    "world_size",
+]
 
 RankSizes = list[int]
 """How many rows each rank holds; ranks may hold different numbers."""
@@ -60,3 +68,10 @@ def mean_over_ranks(value: Tensor) -> Tensor:
         dist.all_reduce(value)
         value = value / world_size()
     return value
+
+
+def leave_together() -> None:
+    """Wait for all ranks and close the process group: gloo's own ending can wait for ever for a rank that has gone."""
+    if dist.is_available() and dist.is_initialized():
+        dist.barrier()
+        dist.destroy_process_group()

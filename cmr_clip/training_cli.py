@@ -22,6 +22,7 @@ from cmr_clip.callbacks.preemption import ResumeOptions, ResumePoints, TrainingS
 from cmr_clip.callbacks.progress import progress_callback
 from cmr_clip.checkpoint_io import AtomicCheckpointIO
 from cmr_clip.data.store_module import StoreDataModule
+from cmr_clip.distributed import leave_together
 from cmr_clip.errors import ConfigurationError
 from cmr_clip.models.checkpoints import read_checkpoint
 from cmr_clip.stop_signals import StopSignals
@@ -147,6 +148,7 @@ def run_training(arguments: Sequence[str]) -> None:
     try:
         with signals if arguments[0] == "fit" else nullcontext():
             _make(CmrClipCLI, arguments, signals)
+        leave_together()
     except TrainingStoppedError as stopped:
         raise SystemExit(stopped.exit_code) from None
 
