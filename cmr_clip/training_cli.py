@@ -24,7 +24,7 @@ from cmr_clip.checkpoint_io import AtomicCheckpointIO
 from cmr_clip.data.store_module import StoreDataModule
 from cmr_clip.distributed import leave_together
 from cmr_clip.errors import ConfigurationError
-from cmr_clip.models.checkpoints import read_checkpoint
+from cmr_clip.models.weight_files import read_checkpoint
 from cmr_clip.stop_signals import StopSignals
 from cmr_clip.tasks.base import VideoTask
 from preprocess.console import console

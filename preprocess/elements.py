@@ -10,9 +10,7 @@ import io
 import logging
 import math
 import struct
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +21,7 @@ from pydicom.dataset import Dataset
 from pydicom.errors import BytesLengthException, InvalidDicomError
 
 from preprocess.errors import PreprocessError
+from preprocess.quiet import quiet
 
 __all__ = ["MALFORMED", "number", "numbers", "parse", "quiet_pydicom", "raw", "short", "study_uid_of", "text"]
 
@@ -61,20 +60,9 @@ _TAGS = {keyword: pydicom.tag.Tag(tag_for_keyword(keyword) or 0) for keyword in 
 _SPECIFIC = list(_TAGS.values())
 
 
-@contextmanager
-def quiet_pydicom() -> Iterator[None]:
+def quiet_pydicom() -> AbstractContextManager[None]:
     """Silence pydicom: it quotes offending values in warnings and log lines; those may be identifiers."""
-    loggers = [logging.getLogger(name) for name in ("pydicom", "pylibjpeg", "openjpeg", "libjpeg")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.CRITICAL + 1)  # their children inherit it
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
+    return quiet(("pydicom", "pylibjpeg", "openjpeg", "libjpeg"), logging.CRITICAL + 1)
 
 
 def text(dataset: Dataset, keyword: str) -> str:

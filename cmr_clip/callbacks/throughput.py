@@ -42,7 +42,7 @@ class Throughput(pl.Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """A step is done; log now and then."""
-        self._clips += len(batch["clips"])
+        self._clips += len(batch["clips"] if "clips" in batch else batch["features"])
         self._steps += 1
         log_now = self._steps >= trainer.log_every_n_steps  # type: ignore[attr-defined]
         if log_now and trainer.strategy.root_device.type == "cuda":

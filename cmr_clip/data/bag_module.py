@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytorch_lightning as pl
 from torch import Tensor
 from torch.utils.data import DataLoader, DistributedSampler
 
-from cmr_clip.data.clips import ClipSpec
 from cmr_clip.data.datasets import Bag, StudyBagDataset
 from cmr_clip.data.store_module import StoreDataModule
 from cmr_clip.errors import CmrClipError
-from cmr_clip.transforms.augmentation import Augmentation
 from preprocess.tables import read_labels
 
 __all__ = ["StudyBagDataModule"]
@@ -26,14 +24,8 @@ class StudyBagDataModule(StoreDataModule):
         store: the study store.
         labels: CSV `study` plus a column per target.
         splits: CSV `patient,study,split`.
-        clip: how a cine becomes a clip.
-        augmentation: random changes while training.
         batch_size: studies per rank and step.
-        views: views to use; all by default.
-        num_workers: reading processes.
-        cache_mb: keep up to this many MB of read clips in memory, in each process.
-        studies_per_eval_batch: studies in a batch outside training.
-        local_copy: folder on a fast local disk (or in `/dev/shm`) to copy study files to when they are first read.
+        **reading: how clips are read and made, see `StoreDataModule`.
     """
 
     def __init__(
@@ -41,18 +33,10 @@ class StudyBagDataModule(StoreDataModule):
         store: Path,
         labels: Path | None = None,
         splits: Path | None = None,
-        clip: ClipSpec = ClipSpec(),  # noqa: B008 - frozen
-        augmentation: Augmentation | None = None,
         batch_size: int = 8,
-        views: list[str] | None = None,
-        num_workers: int = 0,
-        cache_mb: int = 0,
-        studies_per_eval_batch: int = 4,
-        local_copy: Path | None = None,
+        **reading: Any,
     ) -> None:
-        super().__init__(
-            store, splits, clip, augmentation, views, num_workers, cache_mb, studies_per_eval_batch, local_copy
-        )
+        super().__init__(store, splits, **reading)
         self.batch_size = batch_size
         self._labels = None if labels is None else Path(labels)
         self._datasets: dict[str, StudyBagDataset] = {}

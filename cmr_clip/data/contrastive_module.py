@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pandas as pd
 import pytorch_lightning as pl
 from torch.utils.data import DataLoader
 
-from cmr_clip.data.clips import ClipSpec
 from cmr_clip.data.datasets import Bag, PairDataset, PairSample, StudyBagDataset, collate_pairs
 from cmr_clip.data.loaders import ResumableLoader
 from cmr_clip.data.probes import Probe, probe_truth, read_probes
@@ -18,7 +17,6 @@ from cmr_clip.data.reports import ReportAssembler
 from cmr_clip.data.samplers import PatientBatchSampler
 from cmr_clip.data.store_module import StoreDataModule
 from cmr_clip.errors import CmrClipError
-from cmr_clip.transforms.augmentation import Augmentation
 from preprocess.tables import SentenceIndex, read_labels, read_sentences
 
 __all__ = ["ContrastiveDataModule"]
@@ -33,19 +31,13 @@ class ContrastiveDataModule(StoreDataModule):
         store: the study store.
         sentences: sentence index, made by `cmr-preprocess reports`.
         splits: CSV `patient,study,split`.
-        clip: how a cine becomes a clip.
-        augmentation: random changes while training.
         batch_size: studies per rank and step.
         n_sentences: drawn per step; the paper's five.
         max_tokens: longest token sequence, special tokens included.
-        views: views to use; all by default.
-        num_workers: reading processes.
-        cache_mb: keep up to this many MB of read clips in memory, in each process.
-        studies_per_eval_batch: studies in a batch outside training.
         seed: of everything random about the training samples.
-        local_copy: folder on a fast local disk (or in `/dev/shm`) to copy study files to when they are first read.
         labels: CSV `study` plus columns, for zero-shot probes while validating.
         probes: YAML of text prompts per finding, see docs/pretraining.md.
+        **reading: how clips are read and made, see `StoreDataModule`.
     """
 
     def __init__(
@@ -53,23 +45,15 @@ class ContrastiveDataModule(StoreDataModule):
         store: Path,
         sentences: Path,
         splits: Path,
-        clip: ClipSpec = ClipSpec(),  # noqa: B008 - frozen
-        augmentation: Augmentation | None = None,
         batch_size: int = 32,
         n_sentences: int = 5,
         max_tokens: int = 256,
-        views: list[str] | None = None,
-        num_workers: int = 0,
-        cache_mb: int = 0,
-        studies_per_eval_batch: int = 4,
         seed: int = 0,
-        local_copy: Path | None = None,
         labels: Path | None = None,
         probes: Path | None = None,
+        **reading: Any,
     ) -> None:
-        super().__init__(
-            store, splits, clip, augmentation, views, num_workers, cache_mb, studies_per_eval_batch, local_copy
-        )
+        super().__init__(store, splits, **reading)
         self.batch_size = batch_size
         self.seed = seed
         self._probe_files = (labels, probes)
@@ -81,7 +65,6 @@ class ContrastiveDataModule(StoreDataModule):
     def setup(self, stage: str) -> None:
         """Read the sentence index."""
         self._reports = ReportAssembler(read_sentences(self._sentences), *self._sizes)
-
         self._read_probes()
 
     def _read_probes(self) -> None:

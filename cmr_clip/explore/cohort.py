@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cmr_clip.explore.tables import Vectors, read_embeddings, unit_length
+from cmr_clip.explore.tables import Vectors, mean_by, read_embeddings
 from preprocess.errors import PreprocessError
 from preprocess.manifest import read_manifest
 
@@ -55,7 +55,7 @@ def load_cohort(
     for table in tables or []:
         known = [name for name in table.columns if name == "study" or name not in studies.columns]
         studies = studies.merge(table[known], on="study", how="left")
-    return Cohort(clips, vectors, studies.assign(placed=placed), _mean_by(vectors, codes, len(names)))
+    return Cohort(clips, vectors, studies.assign(placed=placed), mean_by(vectors, codes, len(names)))
 
 
 def join_cohorts(cohort: Cohort, placed: Cohort | None) -> Cohort:
@@ -98,9 +98,3 @@ def _study_facts(manifest: pd.DataFrame, studies: pd.Series[str]) -> pd.DataFram
     known = manifest[["study", *facts]].astype({"study": str}).drop_duplicates("study")
     joined: pd.DataFrame = studies.to_frame().merge(known, on="study", how="left")
     return joined
-
-
-def _mean_by(vectors: Vectors, codes: np.ndarray[tuple[int], np.dtype[np.intp]], n: int) -> Vectors:
-    total = np.zeros((n, vectors.shape[1]), np.float32)
-    np.add.at(total, codes, vectors)
-    return unit_length(total)

@@ -12,7 +12,7 @@ import pandas as pd
 
 from preprocess.errors import PreprocessError
 
-__all__ = ["Vectors", "read_embeddings", "read_labels", "read_predictions", "unit_length"]
+__all__ = ["Vectors", "mean_by", "read_embeddings", "read_labels", "read_predictions", "unit_length"]
 
 Vectors = npt.NDArray[np.float32]
 _CLIP_KEYS = ["study", "patient", "view", "slice"]
@@ -23,6 +23,13 @@ def unit_length(vectors: Vectors) -> Vectors:
     """Rows scaled to length 1; a zero row stays zero."""
     length = np.linalg.norm(vectors, axis=1, keepdims=True)
     return (vectors / np.where(length > 0, length, 1)).astype(np.float32)
+
+
+def mean_by(vectors: Vectors, codes: npt.NDArray[np.intp], n: int) -> Vectors:
+    """The normalised mean of the rows of each code from 0 to n − 1, `[n, D]`."""
+    total = np.zeros((n, vectors.shape[1]), np.float32)
+    np.add.at(total, codes, vectors)
+    return unit_length(total)
 
 
 def _require(path: Path, remedy: str) -> None:

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import torch
-from torch.nn import functional as F
 
 from cmr_clip.data.probes import Probe
 from cmr_clip.errors import CmrClipError
-from cmr_clip.explore.tables import Vectors
+from cmr_clip.explore.tables import Vectors, mean_by
 from cmr_clip.metrics.zero_shot import zero_shot_aurocs
 from cmr_clip.models.pretrained_pair import LoadedPair
 from cmr_clip.tasks.zero_shot import probe_directions
@@ -37,11 +36,9 @@ class ZeroShotResult:
 def study_means(keys: pd.DataFrame, vectors: Vectors) -> tuple[pd.DataFrame, Vectors]:
     """Clips to studies: `study, patient` and the L2-normalised mean of each study's clips `[N, E]`."""
     codes, studies = pd.factorize(keys["study"], sort=True)
-    sums = np.zeros((len(studies), vectors.shape[1]), np.float32)
-    np.add.at(sums, codes, vectors)
     first = keys.drop_duplicates("study").set_index("study").loc[studies]
     table = pd.DataFrame({"study": np.asarray(studies), "patient": first["patient"].to_numpy()})
-    return table, F.normalize(torch.from_numpy(sums), dim=-1).numpy()
+    return table, mean_by(vectors, codes, len(studies))
 
 
 def score_studies(

@@ -1,11 +1,10 @@
-"""Weights into modules that a task has built already, and the video tower of a file; see `pretrained` for more."""
+"""Weights into modules that a task has built already; `pretrained` builds the module from a file."""
 
 from __future__ import annotations
 
 import logging
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 from torch import nn
 
@@ -14,12 +13,10 @@ from cmr_clip.errors import CheckpointMismatchError
 from cmr_clip.models.assemble import resized
 from cmr_clip.models.contrastive import VideoTower
 from cmr_clip.models.mvit import MViT
-from cmr_clip.models.pretrained import load_pretrained
 from cmr_clip.models.receipt import LoadReport, require_match
 from cmr_clip.models.sources import Weights, read_source
-from cmr_clip.models.weight_files import read_checkpoint
 
-__all__ = ["LoadReport", "build_tower", "load_kinetics", "load_tower_weights", "read_checkpoint", "require_match"]
+__all__ = ["load_kinetics", "load_tower_weights"]
 
 _log = logging.getLogger(__name__)
 _TOWER = ("video_encoder.", "video_proj.")
@@ -107,16 +104,3 @@ def _warn_of_other_clips(clip: ClipSpec, weights: Weights) -> None:
     differ = [f"{name}: {made[name]} instead of {trained[name]}" for name in made if made[name] != trained[name]]
     if differ:
         _log.warning("%s was trained on other clips than data.clip makes: %s", weights.path, ", ".join(differ))
-
-
-def build_tower(path: Path) -> tuple[VideoTower, dict[str, Any]]:
-    """Rebuild the video tower of a file, in evaluation mode.
-
-    Returns:
-        The tower and its preprocessing (fields of `ClipSpec`).
-
-    Raises:
-        CmrClipError: the file does not describe its model.
-    """
-    model, _ = load_pretrained(path)
-    return model, asdict(model.preprocessing)

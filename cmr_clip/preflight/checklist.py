@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 from cmr_clip.preflight.configuration import Plan, read_plan
 from cmr_clip.preflight.data_checks import check_data
@@ -14,8 +12,11 @@ from cmr_clip.preflight.memory import check_memory
 from cmr_clip.preflight.trial import run_trial
 from cmr_clip.preflight.weight_checks import check_folder, check_model, check_resume
 from cmr_clip.tasks.base import VideoTask
+from preprocess.quiet import quiet
 
 __all__ = ["check_run"]
+
+_HINTING = ("pytorch_lightning", "lightning_fabric", "cmr_clip")  # what they say belongs to the run itself
 
 
 def check_run(arguments: Sequence[str], gpu_memory_gb: float | None = None) -> Findings:
@@ -33,7 +34,7 @@ def check_run(arguments: Sequence[str], gpu_memory_gb: float | None = None) -> F
     if plan is None:
         findings.note("everything else", "is checked once the configuration can be read")
         return findings
-    with _quiet():
+    with quiet(_HINTING, logging.ERROR):
         check_folder(plan, findings)
         check_data(plan, findings)
         model = check_model(plan, findings)
@@ -56,19 +57,3 @@ def _check_step(plan: Plan, model: VideoTask | None, gpu_memory_gb: float | None
         trial = run_trial(plan, model)
         findings.ok("training step", f"2 studies on the CPU: loss {trial.loss:.3f}, {trial.seconds:.1f} s")
         check_memory(plan, trial, gpu_memory_gb, findings)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the trainer's hints for the run itself."""
-    loggers = [logging.getLogger(name) for name in ("pytorch_lightning", "lightning_fabric", "cmr_clip")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)

@@ -1,1 +1,1 @@
-"""One LightningModule per objective."""
+"""One LightningModule per objective, and what they are made of."""

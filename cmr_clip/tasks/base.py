@@ -13,8 +13,8 @@ from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from cmr_clip.data.clips import ClipSpec
 from cmr_clip.data.store_module import StoreDataModule
 from cmr_clip.errors import CmrClipError
-from cmr_clip.models.checkpoints import require_match
 from cmr_clip.models.contrastive import VideoTower
+from cmr_clip.models.receipt import require_match
 
 __all__ = ["VideoTask"]
 

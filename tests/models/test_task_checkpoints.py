@@ -44,7 +44,7 @@ def checkpoint(task: pl.LightningModule, data: pl.LightningDataModule, root: Pat
 def test_a_fine_tuned_checkpoint_scores_studies_as_the_task_does(cohort: Cohort, tmp_path: Path) -> None:
     heads = [RegressionHead("lvef_percent"), BinaryHead("dilated")]
     task = StudyFinetuning(mvit_tiny(4, 32), heads, embed_dim=16, hidden=12, layernorm=True)
-    data = StudyBagDataModule(cohort.store, cohort.labels, cohort.splits, SPEC, batch_size=5)
+    data = StudyBagDataModule(cohort.store, cohort.labels, cohort.splits, clip=SPEC, batch_size=5)
     path = checkpoint(task, data, tmp_path)
     task.eval()
     (batch,) = [data.prepare(raw) for raw in data.test_dataloader()]
@@ -66,7 +66,7 @@ def test_a_fine_tuned_checkpoint_scores_studies_as_the_task_does(cohort: Cohort,
 def test_a_contrastive_checkpoint_gives_both_towers(cohort: Cohort, tmp_path: Path) -> None:
     text = BertTextEncoder(TOKENIZER, 4, random_weights=True)
     task = ContrastivePretraining(mvit_tiny(4, 32), text, embed_dim=16)
-    data = ContrastiveDataModule(cohort.store, cohort.sentences, cohort.splits, SPEC, batch_size=5)
+    data = ContrastiveDataModule(cohort.store, cohort.sentences, cohort.splits, clip=SPEC, batch_size=5)
     path = checkpoint(task, data, tmp_path)
     model, spec, tokenizer = load_contrastive(path)
     assert (spec, tokenizer) == (SPEC, TOKENIZER)

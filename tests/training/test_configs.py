@@ -61,6 +61,9 @@ def test_a_demo_configuration_fits_and_tests(path: Path, cohort: Cohort, tmp_pat
     history = pd.read_csv(tmp_path / "metrics.csv")
     assert history["epoch"].tolist() == [0, 1]
     assert history["train/loss"].notna().all()
+    if path.parent.name == "simulated":
+        assert history["train/clips_per_s"].iloc[-1] > 0
+        assert 0 <= history["train/data_wait"].iloc[-1] <= 1
     checkpoint = tmp_path / "checkpoints" / "last.ckpt"
     assert main(["test", *arguments, "--ckpt_path", str(checkpoint)]) == 0
     metrics = json.loads((tmp_path / "test_metrics.json").read_text())
@@ -103,8 +106,10 @@ def test_shad_holds_the_papers_values() -> None:
 def test_a_head_learns_from_the_frozen_encoder_and_predicts_a_store(cohort: Cohort, tmp_path: Path) -> None:
     path = next(p for p in CONFIGS if p.stem == "lvef")
     more = {**of_kind(path, cohort), "trainer.max_epochs": 60, "trainer.check_val_every_n_epoch": 30}
-    arguments = ["--config", str(path), *options(cohort, tmp_path / "run", **more)]
+    throughput = "--trainer.callbacks+=cmr_clip.callbacks.throughput.Throughput"  # counts features as clips
+    arguments = ["--config", str(path), *options(cohort, tmp_path / "run", **more), throughput]
     assert main(["fit", *arguments]) == 0
+    assert "train/clips_per_s" in pd.read_csv(tmp_path / "run" / "metrics.csv")
     checkpoint = str(tmp_path / "run" / "checkpoints" / "last.ckpt")
     assert main(["test", *arguments, "--ckpt_path", checkpoint]) == 0
     metrics = json.loads((tmp_path / "run" / "test_metrics.json").read_text())

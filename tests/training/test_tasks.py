@@ -17,11 +17,12 @@ from cmr_clip.data.clips import ClipSpec
 from cmr_clip.data.contrastive_module import ContrastiveDataModule
 from cmr_clip.errors import CheckpointMismatchError, CmrClipError
 from cmr_clip.explore.embedding import embed_store, write_embeddings
-from cmr_clip.models.checkpoints import build_tower, load_kinetics, load_tower_weights
+from cmr_clip.models.checkpoints import load_kinetics, load_tower_weights
 from cmr_clip.models.contrastive import VideoTower
 from cmr_clip.models.heads import BinaryHead, RegressionHead
 from cmr_clip.models.mvit import MViT
 from cmr_clip.models.presets import mvit_tiny
+from cmr_clip.models.pretrained import load_pretrained
 from cmr_clip.models.text import BertTextEncoder
 from cmr_clip.tasks.contrastive import ContrastivePretraining
 from cmr_clip.tasks.finetuning import Freeze, StudyFinetuning
@@ -47,7 +48,7 @@ def pretrained(cohort: Cohort, tmp_path_factory: pytest.TempPathFactory) -> tupl
     text = BertTextEncoder(TOKENIZER, 4, random_weights=True)
     task = ContrastivePretraining(encoder(), text, embed_dim=64)
     before = {name: value.clone() for name, value in task.named_parameters()}
-    data = ContrastiveDataModule(cohort.store, cohort.sentences, cohort.splits, SPEC, batch_size=5)
+    data = ContrastiveDataModule(cohort.store, cohort.sentences, cohort.splits, clip=SPEC, batch_size=5)
     run = trainer(tmp_path_factory.mktemp("pretrained"))
     run.fit(task, datamodule=data)
     path = Path(run.default_root_dir) / "task.ckpt"
@@ -70,8 +71,8 @@ def test_a_checkpoint_holds_plain_values_and_describes_its_model(pretrained) -> 
     task, path, _ = pretrained
     checkpoint = torch.load(path, weights_only=True)
     assert checkpoint["cmr_clip"]["preprocessing"]["field_of_view_mm"] == 120
-    tower, preprocessing = build_tower(path)
-    assert ClipSpec(**preprocessing) == SPEC
+    tower, _ = load_pretrained(path)
+    assert ClipSpec(**checkpoint["cmr_clip"]["preprocessing"]) == tower.preprocessing == SPEC
     clips = torch.randn(2, 1, 4, 32, 32)
     torch.testing.assert_close(tower(clips), task.model.eval()(clips))
 
@@ -121,7 +122,7 @@ def _sgd(parameters):
 def test_what_each_freezing_trains(freeze: Freeze, fixed: tuple[str, ...], cohort: Cohort, tmp_path: Path) -> None:
     task = StudyFinetuning(encoder(), [RegressionHead("lvef_percent"), BinaryHead("dilated")], freeze=freeze)
     before = {name: value.clone() for name, value in task.named_parameters()}
-    data = StudyBagDataModule(cohort.store, cohort.labels, cohort.splits, SPEC, batch_size=5)
+    data = StudyBagDataModule(cohort.store, cohort.labels, cohort.splits, clip=SPEC, batch_size=5)
     trainer(tmp_path, max_epochs=3).fit(task, datamodule=data)
     same = {name for name, value in task.named_parameters() if torch.equal(value, before[name])}
     moved = set(before) - same
@@ -137,7 +138,7 @@ def test_cached_features_equal_running_the_encoder(cohort: Cohort, tmp_path: Pat
         pl.seed_everything(3)
         head = RegressionHead("lvef_percent")
         task = StudyFinetuning(encoder(), [head], cache_features=cache, dropout=0.0, optimizer=_sgd)
-        data = StudyBagDataModule(cohort.store, cohort.labels, cohort.splits, SPEC, batch_size=5)
+        data = StudyBagDataModule(cohort.store, cohort.labels, cohort.splits, clip=SPEC, batch_size=5)
         run = trainer(tmp_path / str(cache), max_epochs=2)
         run.fit(task, datamodule=data)
         results.append(run.validate(task, datamodule=data, verbose=False)[0])
@@ -172,7 +173,7 @@ def test_an_unreadable_study_is_an_error_and_never_replaced(cohort: Cohort, tmp_
     shutil.copytree(cohort.store, store)
     (store / cohort.patients[14] / f"{cohort.studies[14]}.h5").write_bytes(b"broken")
     task = StudyFinetuning(encoder(), [RegressionHead("lvef_percent")])
-    data = StudyBagDataModule(store, cohort.labels, cohort.splits, SPEC)
+    data = StudyBagDataModule(store, cohort.labels, cohort.splits, clip=SPEC)
     with pytest.raises(Exception, match=cohort.studies[14]):
         trainer(tmp_path).test(task, datamodule=data, verbose=False)
 
@@ -204,7 +205,7 @@ def test_targets_may_have_dots_and_predictions_hold_no_pixels(cohort: Cohort, tm
     labels = tmp_path / "labels.csv"
     labels.write_text(cohort.labels.read_text().replace("dilated", "Left.Ventricular.Dilation"))
     task = StudyFinetuning(encoder(), [BinaryHead("Left.Ventricular.Dilation"), RegressionHead("lvef_percent")])
-    data = StudyBagDataModule(cohort.store, labels, cohort.splits, SPEC)
+    data = StudyBagDataModule(cohort.store, labels, cohort.splits, clip=SPEC)
     run = trainer(tmp_path, max_epochs=1)
     run.fit(task, datamodule=data)
     (metrics,) = run.test(task, datamodule=data, verbose=False)
@@ -216,6 +217,6 @@ def test_targets_may_have_dots_and_predictions_hold_no_pixels(cohort: Cohort, tm
 
 def test_a_target_without_labels_is_named_before_testing(cohort: Cohort, tmp_path: Path) -> None:
     task = StudyFinetuning(encoder(), [RegressionHead("lvedv_ml")])
-    data = StudyBagDataModule(cohort.store, cohort.labels, cohort.splits, SPEC)
+    data = StudyBagDataModule(cohort.store, cohort.labels, cohort.splits, clip=SPEC)
     with pytest.raises(CmrClipError, match="no column of numbers 'lvedv_ml'"):
         trainer(tmp_path).test(task, datamodule=data, verbose=False)
