@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 
-from preprocess.archive import LIMITS, Limits
-from preprocess.deid import SiteKey
 from preprocess.dicom import Image
 from preprocess.errors import PreprocessError
 from preprocess.files import remove_stale
+from preprocess.job import Job
 from preprocess.ledger import STORED, Row
 from preprocess.pixels import Bits, decode, stack_pixels
 from preprocess.recognise import recognise
@@ -23,27 +21,6 @@ from preprocess.study_info import study_info
 from preprocess.views import View
 
 __all__ = ["Job", "convert_study"]
-
-
-@dataclass(frozen=True)
-class Job:
-    """What every worker needs to know.
-
-    Attributes:
-        store: output folder.
-        key: the site's key.
-        bits: 8 or 16 per stored pixel.
-        with_crosswalk: hand real identifiers back to the main process.
-        claimed: studies in the store that came from sources outside of this run; they are not overwritten.
-        limits: of an archive.
-    """
-
-    store: Path
-    key: SiteKey
-    bits: Bits = 8
-    with_crosswalk: bool = False
-    claimed: frozenset[tuple[str, str]] = frozenset()
-    limits: Limits = LIMITS
 
 
 def convert_study(images: list[Image], blank: Row, job: Job) -> list[Row]:

@@ -1,0 +1,37 @@
+"""What every worker of a conversion needs to know."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from preprocess.archive import LIMITS, Limits
+from preprocess.deid import SiteKey
+from preprocess.pixels import Bits
+
+__all__ = ["Job"]
+
+
+@dataclass(frozen=True)
+class Job:
+    """Options of a conversion.
+
+    Attributes:
+        store: output folder.
+        key: the site's key.
+        bits: 8 or 16 per stored pixel.
+        with_crosswalk: hand real identifiers back to the main process.
+        claimed: studies in the store that came from sources outside of this run; they are not overwritten.
+        limits: of an archive.
+        timeout_s: longest time for one study, and for one file while reading; 0 for none.
+        memory_mb: pixels of a source kept in memory at once; a source with more is read several times.
+    """
+
+    store: Path
+    key: SiteKey
+    bits: Bits = 8
+    with_crosswalk: bool = False
+    claimed: frozenset[tuple[str, str]] = frozenset()
+    limits: Limits = LIMITS
+    timeout_s: float = 0.0
+    memory_mb: int = 2048
