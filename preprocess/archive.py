@@ -11,14 +11,15 @@ import io
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from preprocess.errors import PreprocessError
+from preprocess.zip_directory import count_entries
 
-__all__ = ["LIMITS", "Limits", "Member", "Skipped", "is_archive", "members"]
+__all__ = ["EVERYTHING", "LIMITS", "Limits", "Member", "Skipped", "is_archive", "members"]
 
 _SUFFIXES = (".tgz", ".tar.gz", ".tar", ".zip")
 _DAMAGED = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError)
@@ -46,9 +47,17 @@ LIMITS = Limits()
 
 @dataclass(frozen=True)
 class Member:
-    """The bytes of one file."""
+    """The bytes of one file.
+
+    Attributes:
+        data: its content.
+        index: its place in the fixed order of the source.
+        name: where it lies in its archive or folder, with `/`; may hold identifiers.
+    """
 
     data: bytes
+    index: int
+    name: str
 
 
 @dataclass(frozen=True)
@@ -58,27 +67,44 @@ class Skipped:
     reason: str
 
 
+class _Everything:
+    """Holds every number."""
+
+    def __contains__(self, item: object) -> bool:
+        return True
+
+
+EVERYTHING: Container[int] = _Everything()
+
+
 def is_archive(path: Path) -> bool:
     """True where the file name says tar or zip."""
     return path.name.lower().endswith(_SUFFIXES)
 
 
-def members(path: Path, limits: Limits = LIMITS) -> Iterator[Member | Skipped]:
-    """The files of an archive, or those directly in a folder, in a fixed order.
+def members(path: Path, limits: Limits = LIMITS, wanted: Container[int] = EVERYTHING) -> Iterator[Member | Skipped]:
+    """The files of an archive, or those directly in a folder, or a single file, in a fixed order.
+
+    Args:
+        path: the archive, folder or file.
+        limits: what an archive may hold.
+        wanted: places in that order to read; the content of other files is passed over.
 
     Raises:
         PreprocessError: the archive breaks a limit; nothing of it may be used.
     """
     if path.is_dir():
-        return _folder(path, limits)
+        return _files(sorted(path.iterdir()), limits, wanted)
+    if not is_archive(path):
+        return _files([path], limits, wanted)
     if path.name.lower().endswith(".zip"):
-        return _zip(path, limits)
-    return _tar(path, limits)
+        return _zip(path, limits, wanted)
+    return _tar(path, limits, wanted)
 
 
-def _folder(path: Path, limits: Limits) -> Iterator[Member | Skipped]:
-    for file in sorted(path.iterdir()):
-        if file.is_dir() or is_archive(file):
+def _files(files: list[Path], limits: Limits, wanted: Container[int]) -> Iterator[Member | Skipped]:
+    for index, file in enumerate(files):
+        if file.is_dir() or is_archive(file) or index not in wanted:
             continue
         try:
             if file.is_symlink() or not file.is_file():
@@ -86,7 +112,7 @@ def _folder(path: Path, limits: Limits) -> Iterator[Member | Skipped]:
             elif file.stat().st_size > limits.member_bytes:
                 yield Skipped("file is too large")
             else:
-                yield Member(file.read_bytes())
+                yield Member(file.read_bytes(), index, file.name)
         except OSError:
             yield Skipped("file cannot be read")
 
@@ -128,7 +154,7 @@ class _BoundedReader(io.RawIOBase):
         return data
 
 
-def _tar(path: Path, limits: Limits) -> Iterator[Member | Skipped]:
+def _tar(path: Path, limits: Limits, wanted: Container[int]) -> Iterator[Member | Skipped]:
     try:
         with path.open("rb") as packed:
             is_gzip = packed.read(2) == b"\x1f\x8b"
@@ -136,18 +162,20 @@ def _tar(path: Path, limits: Limits) -> Iterator[Member | Skipped]:
             stream: BinaryIO = gzip.GzipFile(fileobj=packed) if is_gzip else packed  # type: ignore[assignment]
             bounded = _BoundedReader(stream, path.stat().st_size, limits)
             with tarfile.open(fileobj=bounded, mode="r|") as tar:
-                yield from _tar_members(tar, bounded, limits)
+                yield from _tar_members(tar, bounded, limits, wanted)
     except _DAMAGED:
         yield Skipped("archive is damaged: what follows in it was not read")
 
 
-def _tar_members(tar: tarfile.TarFile, bounded: _BoundedReader, limits: Limits) -> Iterator[Member | Skipped]:
-    for count, info in enumerate(tar):
+def _tar_members(
+    tar: tarfile.TarFile, bounded: _BoundedReader, limits: Limits, wanted: Container[int]
+) -> Iterator[Member | Skipped]:
+    for index, info in enumerate(tar):
         tar.members = []  # type: ignore[attr-defined] # a stream needs no list of what has passed; a million entries would fill the memory
         bounded.next_member()
-        if count >= limits.members:
+        if index >= limits.members:
             raise PreprocessError(f"archive has more than {limits.members} entries (refused)")
-        if info.isdir():
+        if info.isdir() or index not in wanted:
             continue
         if not info.isreg() or info.issparse():
             yield Skipped("link, device or sparse entry in an archive")
@@ -158,17 +186,19 @@ def _tar_members(tar: tarfile.TarFile, bounded: _BoundedReader, limits: Limits) 
         else:
             file = tar.extractfile(info)
             data = file.read() if file else b""
-            yield Member(data) if len(data) == info.size else Skipped("entry is cut off")
+            yield Member(data, index, info.name) if len(data) == info.size else Skipped("entry is cut off")
 
 
-def _zip(path: Path, limits: Limits) -> Iterator[Member | Skipped]:
+def _zip(path: Path, limits: Limits, wanted: Container[int]) -> Iterator[Member | Skipped]:
+    if count_entries(path, limits.members) > limits.members:
+        raise PreprocessError(f"archive has more than {limits.members} entries (refused)")
     try:
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
             _check_zip(entries, path.stat().st_size, limits)
-            for info in sorted(entries, key=lambda entry: entry.filename):
-                if not info.is_dir():
-                    yield _zip_member(archive, info)
+            for index, info in enumerate(sorted(entries, key=lambda entry: entry.filename)):
+                if not info.is_dir() and index in wanted:
+                    yield _zip_member(archive, info, index)
     except _DAMAGED:
         yield Skipped("archive is damaged: what follows in it was not read")
 
@@ -182,7 +212,7 @@ def _check_zip(entries: list[zipfile.ZipInfo], packed: int, limits: Limits) -> N
         raise PreprocessError("archive unpacks to far more than its size (refused as a decompression bomb)")
 
 
-def _zip_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Member | Skipped:
+def _zip_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, index: int) -> Member | Skipped:
     file_type = info.external_attr >> 28  # upper bits of a Unix mode: 8 is a regular file, 0 unknown
     if file_type not in (0, 8):
         return Skipped("link, device or sparse entry in an archive")
@@ -195,4 +225,4 @@ def _zip_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Member | Ski
             data = file.read(info.file_size + 1)
     except _DAMAGED:
         return Skipped("entry is damaged")
-    return Member(data) if len(data) == info.file_size else Skipped("entry is damaged")
+    return Member(data, index, info.filename) if len(data) == info.file_size else Skipped("entry is damaged")

@@ -68,11 +68,29 @@ def load_key(path: Path) -> SiteKey:
 
 
 def load_or_create_key(path: Path) -> SiteKey:
-    """Read a site key, or make one that only this user can read (mode 0600)."""
+    """Read a site key, or make one that only this user can read (mode 0600).
+
+    Where several processes begin at once, one of them makes the key and all read the same.
+    """
     if path.exists():
         return load_key(path)
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(secrets.token_hex(32) + "\n")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(secrets.token_hex(32) + "\n")
+        _publish(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
     return load_key(path)
+
+
+def _publish(temporary: Path, path: Path) -> None:
+    """Give a file its name unless that is taken, which a rename would not notice."""
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        return
+    except OSError:  # a file system without hard links
+        temporary.replace(path)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from preprocess.errors import PreprocessError
 
-__all__ = ["remove_stale", "replacing", "write_text"]
+__all__ = ["remove_stale", "replacing", "sweep", "write_text"]
 
 
 @contextmanager
@@ -27,6 +27,12 @@ def replacing(path: Path) -> Iterator[Path]:
 def remove_stale(path: Path) -> None:
     """Remove what a killed process left of writing this very file."""
     for stale in path.parent.glob(f".{path.name}.*.tmp"):
+        stale.unlink(missing_ok=True)
+
+
+def sweep(store: Path) -> None:
+    """Remove what killed processes left anywhere in a store; nobody else may be writing to it."""
+    for stale in (*store.glob(".*.tmp"), *store.glob("*/.*.tmp"), *store.glob(".ledger/shards/.*.tmp")):
         stale.unlink(missing_ok=True)
 
 

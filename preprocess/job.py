@@ -24,6 +24,7 @@ class Job:
         claimed: studies in the store that came from sources outside of this run; they are not overwritten.
         limits: of an archive.
         timeout_s: longest time for one study, and for one file while reading; 0 for none.
+        ids_from_headers: use the headers' identifiers even where names follow a public data set's layout.
         memory_mb: pixels of a source kept in memory at once; a source with more is read several times.
     """
 
@@ -34,4 +35,10 @@ class Job:
     claimed: frozenset[tuple[str, str]] = frozenset()
     limits: Limits = LIMITS
     timeout_s: float = 0.0
+    ids_from_headers: bool = False
     memory_mb: int = 2048
+
+    @property
+    def options(self) -> str:
+        """Whatever changes how a source is converted: with other options it is converted again."""
+        return repr((self.ids_from_headers,))

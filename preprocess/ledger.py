@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
-from collections.abc import Iterable
-from dataclasses import asdict, astuple, dataclass, field, fields
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, astuple, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from preprocess.files import write_text
+from preprocess.files import remove_stale, replacing, write_text
 
 __all__ = [
     "LEFT_OUT",
@@ -18,7 +17,8 @@ __all__ = [
     "Record",
     "Row",
     "part_path",
-    "read_record",
+    "read_index",
+    "read_records",
     "write_ledger",
     "write_record",
 ]
@@ -95,8 +95,20 @@ def write_record(store: Path, record: Record) -> None:
     write_text(part_path(store, record.source), json.dumps(content))
 
 
-def read_record(path: Path) -> Record | None:
-    """Read a record; None where there is none or it is of another version."""
+def read_records(store: Path) -> Iterator[Record]:
+    """The records of a store in the order of their sources; what is no record of this version is passed over."""
+    for path in sorted((store / ".ledger").glob("*.json")):
+        record = _read(path)
+        if record is not None:
+            yield record
+
+
+def read_index(store: Path) -> dict[str, Record]:
+    """The records of a store by source, without their rows."""
+    return {record.source: replace(record, rows=()) for record in read_records(store)}
+
+
+def _read(path: Path) -> Record | None:
     try:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         rows = tuple(Row(**row) for row in content["rows"])
@@ -114,12 +126,19 @@ def read_record(path: Path) -> Record | None:
         return None
 
 
-def write_ledger(store: Path, rows: Iterable[Row]) -> Path:
-    """Write `ledger.csv`, sorted so that the order of work leaves no trace."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow([one.name for one in fields(Row)])
-    lines = [["" if value is None else value for value in astuple(row)] for row in rows]
-    writer.writerows(sorted(lines, key=lambda line: [str(value) for value in line]))
-    write_text(store / "ledger.csv", buffer.getvalue())
-    return store / "ledger.csv"
+def write_ledger(store: Path, records: Iterable[Record]) -> Path:
+    """Write `ledger.csv`, sorted so that the order of work leaves no trace.
+
+    Args:
+        store: the store.
+        records: in the order of their sources, which is the table's first column; they are not kept in memory.
+    """
+    path = store / "ledger.csv"
+    remove_stale(path)
+    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow([one.name for one in fields(Row)])
+        for record in records:
+            lines = [["" if value is None else value for value in astuple(row)] for row in record.rows]
+            writer.writerows(sorted(lines, key=lambda line: [str(value) for value in line]))
+    return path

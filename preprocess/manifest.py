@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +35,19 @@ COLUMNS = {
 }
 
 
-def build_manifest(store: Path) -> pd.DataFrame:
-    """Read every study's headers (no pixels) into one table, sorted by study, view and slice."""
-    rows = [row for patient, study in studies_in(store) for row in _rows(store, patient, study)]
+def build_manifest(store: Path, progress: Callable[[int, int], None] | None = None) -> pd.DataFrame:
+    """Read every study's headers (no pixels) into one table, sorted by study, view and slice.
+
+    Args:
+        store: the store.
+        progress: called with (finished, total) studies.
+    """
+    studies = list(studies_in(store))
+    rows: list[dict[str, Any]] = []
+    for count, (patient, study) in enumerate(studies, start=1):
+        rows.extend(_rows(store, patient, study))
+        if progress:
+            progress(count, len(studies))
     table: pd.DataFrame = pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
     ordered: pd.DataFrame = table.sort_values(["study", "view", "slice"], ignore_index=True)
     return ordered

@@ -2,98 +2,127 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 
-from preprocess.archive import Member, members
-from preprocess.dicom import Image, read_images
+from preprocess.clock import Clock, TimeUpError
 from preprocess.elements import quiet_pydicom
 from preprocess.errors import PreprocessError
+from preprocess.job import Job
 from preprocess.ledger import STORED, Record, Row
-from preprocess.recognise import described
+from preprocess.reading import StudyFiles, StudyId, Survey, survey, with_pixels
 from preprocess.sources import Source
-from preprocess.study import Job, convert_study
+from preprocess.study import convert_study
+from preprocess.volumes import convert_volumes
 
 __all__ = ["Job", "process_source"]
+
+_KNOWN = "study already stored from another source (give all its sources in one run to merge them)"
 
 
 def process_source(source: Source, job: Job) -> Record:
     """Convert every study of a source. A problem with the input becomes ledger rows and never an exception."""
     name = source.key_hash(job.key)
-    record = Record(name, source.fingerprint(job.key), source.parts)
-    with quiet_pydicom():
+    blank = Record(name, source.fingerprint(job.key, job.options), source.parts)
+    with quiet_pydicom(), Clock(job.timeout_s) as clock:
         try:
-            images, problems = _read(source, job)
+            found = survey(source, job, clock)
+            work = _Work(Row(name), job, clock)
+            work.convert(found, source)
         except PreprocessError as error:
-            return replace(record, rows=(Row(name, reason=error.problem),))
-        rows = [Row(name, n_files=count, reason=reason) for reason, count in problems.items()]
-        if not images and not problems:
-            rows.append(Row(name, reason="empty: no files in it"))
-        studies: dict[tuple[str, str], list[Image]] = defaultdict(list)
-        for image in images:
-            studies[image.patient_id, image.study_id].append(image)
-        stored: list[tuple[str, str]] = []
-        seen: list[tuple[str, str]] = []
-        known = 0
-        for (patient_id, study_id), group in sorted(studies.items()):
-            if not patient_id or not study_id:
-                rows.append(Row(name, n_files=len(group), reason="no PatientID or no study identifier"))
-                continue
-            keys = job.key.patient(patient_id), job.key.study(patient_id, study_id)
-            if keys in job.claimed:
-                reason = "study already stored from another source (give all its sources in one run to merge them)"
-                rows.append(Row(name, *keys, n_files=len(group), reason=reason))
-                known += 1
-                continue
-            seen.append(keys)
-            study_rows = convert_study(group, Row(name, *keys), job)
-            rows += study_rows
-            if any(row.outcome == STORED for row in study_rows):
-                stored.append(keys)
-    crosswalk = _crosswalk(source, studies, job) if job.with_crosswalk else ()
-    return replace(record, studies=tuple(stored), seen=tuple(seen), rows=tuple(rows), known=known, crosswalk=crosswalk)
+            return replace(blank, rows=(Row(name, reason=error.problem),))
+        except TimeUpError:
+            clock.start()
+            return replace(blank, fingerprint="", rows=(Row(name, reason=_took_too_long(job)),))
+    return replace(
+        blank,
+        fingerprint="" if work.was_slow else blank.fingerprint,
+        studies=tuple(work.stored),
+        seen=tuple(work.seen),
+        rows=(*_file_rows(found, name), *work.rows),
+        known=work.n_known,
+        crosswalk=_crosswalk(source, found, job) if job.with_crosswalk else (),
+    )
 
 
-def _crosswalk(
-    source: Source, studies: dict[tuple[str, str], list[Image]], job: Job
-) -> tuple[tuple[str, str, str], ...]:
-    lines = [("source", source.key_hash(job.key), source.name)]
-    for patient_id, study_id in studies:
-        if patient_id and study_id:
-            lines.append(("patient", job.key.patient(patient_id), patient_id))
-            lines.append(("study", job.key.study(patient_id, study_id), study_id))
-    return tuple(sorted(set(lines)))
+def _took_too_long(job: Job) -> str:
+    return f"took longer than {job.timeout_s:g} s (a later run tries again; raise --timeout)"
 
 
-def _read(source: Source, job: Job) -> tuple[list[Image], Counter[str]]:
-    """All frames of a source, and how many files failed for which reason."""
-    images: list[Image] = []
-    problems: Counter[str] = Counter()
-    for path in source.paths:
-        for member in members(path, job.limits):
-            if not isinstance(member, Member):
-                problems[member.reason] += 1
-                continue
+def _file_rows(found: Survey, name: str) -> Iterator[Row]:
+    yield from (Row(name, n_files=count, reason=reason) for reason, count in found.problems.items())
+    if not found.studies and not found.problems:
+        yield Row(name, reason="empty: no files in it")
+
+
+@dataclass
+class _Work:
+    """The studies of a source, one after the other.
+
+    Attributes:
+        blank: a ledger row with the source filled in.
+        stored: keys of the studies that are in the store now.
+        seen: keys of all studies of the source that this run is to convert.
+        n_known: studies that the store has from elsewhere.
+        was_slow: a study was given up.
+    """
+
+    blank: Row
+    job: Job
+    clock: Clock
+    rows: list[Row] = field(default_factory=list)
+    stored: list[tuple[str, str]] = field(default_factory=list)
+    seen: list[tuple[str, str]] = field(default_factory=list)
+    n_known: int = 0
+    was_slow: bool = False
+
+    def convert(self, found: Survey, source: Source) -> None:
+        """Convert what is the source's own."""
+        for study in [study for study in sorted(found.studies) if not self._is_ours(study, found.studies[study])]:
+            del found.studies[study]
+        for study, files in with_pixels(found, source, self.job, self.clock):
+            self.clock.start()
+            row = self._row(study)
+            n_files = len(found.studies[study].places)
             try:
-                images.extend(_slim(image) for image in read_images(member.data))
-            except PreprocessError as error:
-                problems[error.problem] += 1
-    return _without_duplicates(images, problems), problems
+                rows = self._study(files, row, n_files)
+            except TimeUpError:
+                self.clock.start()
+                self.was_slow = True
+                rows = [replace(row, n_files=n_files, reason=_took_too_long(self.job))]
+            self.rows += rows
+            if any(one.outcome == STORED for one in rows):
+                self.stored.append((row.patient, row.study))
+
+    def _row(self, study: StudyId) -> Row:
+        return replace(self.blank, patient=self.job.key.patient(study[0]), study=self.job.key.study(*study))
+
+    def _is_ours(self, study: StudyId, files: StudyFiles) -> bool:
+        """True for a study to convert; the others get their row."""
+        if not all(study):
+            reason = "no PatientID or no study identifier"
+            self.rows.append(replace(self.blank, n_files=len(files.images), reason=reason))
+            return False
+        row = self._row(study)
+        if (row.patient, row.study) in self.job.claimed:
+            self.rows.append(replace(row, n_files=len(files.images), reason=_KNOWN))
+            self.n_known += 1
+            return False
+        self.seen.append((row.patient, row.study))
+        return True
+
+    def _study(self, files: StudyFiles | None, row: Row, n_files: int) -> list[Row]:
+        if files is None:
+            reason = f"study needs more than {self.job.memory_mb} MB of memory (raise --memory)"
+            return [replace(row, n_files=n_files, reason=reason)]
+        if files.volumes:
+            return convert_volumes(files.volumes, row, self.job)
+        return convert_study(files.images, row, self.job)
 
 
-def _slim(image: Image) -> Image:
-    """Drop the pixels of what will not be stored in any case: it may be most of an archive."""
-    if image.flaw or described(image.description).final:
-        return replace(image, pixels=replace(image.pixels, data=b""))
-    return image
-
-
-def _without_duplicates(images: list[Image], problems: Counter[str]) -> list[Image]:
-    unique: dict[tuple[str, str, str], Image] = {}
-    for image in images:
-        key = (image.patient_id, image.study_id, image.instance_uid or f"#{len(unique)}")
-        if key in unique:
-            problems["the same image twice (equal SOPInstanceUID)"] += 1
-        else:
-            unique[key] = image
-    return list(unique.values())
+def _crosswalk(source: Source, found: Survey, job: Job) -> tuple[tuple[str, str, str], ...]:
+    lines = [("source", source.key_hash(job.key), source.name)]
+    for patient_id, study_id in found.studies:
+        lines.append(("patient", job.key.patient(patient_id), patient_id))
+        lines.append(("study", job.key.study(patient_id, study_id), study_id))
+    return tuple(sorted(set(lines)))

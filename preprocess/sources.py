@@ -1,8 +1,9 @@
-"""The sources of a conversion: every archive is one, and every set of folders that belongs to one study."""
+"""The sources of a conversion: every archive is one, and every set of archives or folders known to be one study."""
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +12,9 @@ from preprocess.archive import is_archive
 from preprocess.deid import SiteKey, default_key_path
 from preprocess.elements import study_uid_of
 from preprocess.errors import PreprocessError
+from preprocess.sites import identify
 
-__all__ = ["Source", "find_sources"]
+__all__ = ["Shard", "Source", "find_sources"]
 
 _PEEK = 5  # files looked at in a folder to learn which study it belongs to
 
@@ -38,9 +40,9 @@ class Source:
         """16 hex digits."""
         return key.source(self.name)
 
-    def fingerprint(self, key: SiteKey) -> str:
-        """Changes when a file is added, changed or removed."""
-        return key.source("\n".join(_state(path) for path in self.paths))
+    def fingerprint(self, key: SiteKey, options: str = "") -> str:
+        """Changes when a file is added, changed or removed, or the options do."""
+        return key.source("\n".join([*(_state(path) for path in self.paths), options]))
 
 
 def _state(path: Path) -> str:
@@ -54,33 +56,57 @@ def _state(path: Path) -> str:
         return "unreadable"
 
 
-def find_sources(inputs: Sequence[Path], store: Path) -> list[Source]:
+@dataclass(frozen=True)
+class Shard:
+    """One of `count` equal parts of the sources; `index` counts from 1."""
+
+    index: int
+    count: int
+
+    @classmethod
+    def parse(cls, text: str) -> Shard:
+        """Read `i/n`.
+
+        Raises:
+            PreprocessError: not of this form, or out of range.
+        """
+        match = re.fullmatch(r"(\d{1,6})/(\d{1,6})", text.strip())
+        if match is None or not 1 <= int(match[1]) <= int(match[2]):
+            raise PreprocessError(f"--shard {text}: no such part", "write i/n with i from 1 to n, such as 1/64")
+        return cls(int(match[1]), int(match[2]))
+
+    def holds(self, source: str) -> bool:
+        """True for the sources (by hash) of this part."""
+        return int(source, 16) % self.count == self.index - 1
+
+
+def find_sources(inputs: Sequence[Path], store: Path, *, ids_from_headers: bool = False) -> list[Source]:
     """Find archives and folders of files under the inputs, in a fixed order.
 
-    Folders whose first image names the same study are one source, wherever they lie.
+    Archives and folders that a public data set names as parts of one study are one source, and so are folders whose
+    first image names the same study, wherever they lie.
+
+    Args:
+        inputs: folders, archives or single files.
+        store: passed over, and so is the folder of its key.
+        ids_from_headers: only headers say what belongs together, see `preprocess.sites`.
 
     Raises:
         PreprocessError: an input does not exist.
     """
-    archives: list[Path] = []
-    studies: dict[str, list[Path]] = {}
+    groups: dict[object, set[Path]] = {}
     for number, given in enumerate(inputs, start=1):
         if not given.exists():
             raise PreprocessError(f"input {number} does not exist", "check --input")
         for path in _walk(given.resolve(), store.resolve()):
-            if path.is_dir():
-                studies.setdefault(_study_of(path), []).append(path)
-            else:
-                archives.append(path)
-    folders = [tuple(sorted(set(paths))) for paths in studies.values()]
-    return [Source((path,)) for path in sorted(set(archives))] + [Source(paths) for paths in sorted(folders)]
+            identity = None if ids_from_headers else identify(path)
+            groups.setdefault(identity or (_study_of(path) if path.is_dir() else path), set()).add(path)
+    return sorted((Source(tuple(sorted(paths))) for paths in groups.values()), key=lambda source: source.paths)
 
 
 def _walk(given: Path, store: Path) -> Iterator[Path]:
     """Archives, and folders that hold files beside archives; never the store itself or its key."""
-    if given.is_file():
-        if not is_archive(given):
-            raise PreprocessError("an input is neither a folder nor an archive", "known: .tgz .tar.gz .tar .zip")
+    if not given.is_dir():
         yield given
         return
     private = default_key_path(store).parent

@@ -13,7 +13,7 @@ from preprocess.store import Study, read_hashes, read_study, studies_in
 
 
 def convert(out: Path, *inputs: Path, code: int = 0, **options: object) -> Path:
-    arguments = ["convert", "--out", str(out), "--workers", "1"]
+    arguments = ["convert", "--out", str(out), "--workers", "0"]
     for path in inputs:
         arguments += ["--input", str(path)]
     for name, value in {"key": out.parent / "site.key", **options}.items():

@@ -1,0 +1,123 @@
+"""Worker processes that outlive neither the run nor a fault of their own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from multiprocessing import get_context, parent_process
+from typing import Generic, TypeVar
+
+__all__ = ["Done", "Failed", "work"]
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Done(Generic[Task, Result]):
+    """A finished task."""
+
+    task: Task
+    result: Result
+
+
+@dataclass(frozen=True)
+class Failed(Generic[Task]):
+    """A task that has no result; `error` is None where its process died."""
+
+    task: Task
+    error: Exception | None
+
+
+def work(
+    function: Callable[[Task], Result], tasks: Iterable[Task], workers: int
+) -> Iterator[Done[Task, Result] | Failed[Task]]:
+    """Run a function on every task; an exception or a dying process is that task's failure and no other's.
+
+    Few tasks are in flight at a time, so that memory stays bounded. On an interrupt those that have not begun are
+    dropped.
+
+    Args:
+        function: picklable, and so are tasks and results.
+        tasks: what to do.
+        workers: processes; 0 to work in this one.
+    """
+    if workers == 0:
+        yield from (_here(function, task) for task in tasks)
+        return
+    waiting = deque(tasks)
+    suspects: list[Task] = []
+    while waiting:
+        with _pool(min(workers, len(waiting))) as pool:
+            yield from _drain(pool, function, waiting, suspects, 2 * workers)
+    for task in suspects:  # each was in flight when a process died; alone it shows whether it was the one
+        alone: list[Task] = []
+        with _pool(1) as pool:
+            yield from _drain(pool, function, deque([task]), alone, 1)
+        if alone:
+            yield Failed(task, None)
+
+
+def _here(function: Callable[[Task], Result], task: Task) -> Done[Task, Result] | Failed[Task]:
+    try:
+        return Done(task, function(task))
+    except Exception as error:  # noqa: BLE001 - whatever a worker would hand back
+        return Failed(task, error)
+
+
+def _drain(
+    pool: Executor,
+    function: Callable[[Task], Result],
+    waiting: deque[Task],
+    suspects: list[Task],
+    n_flying: int,
+) -> Iterator[Done[Task, Result] | Failed[Task]]:
+    """Work until nothing waits, or until the pool breaks: what was in flight then is suspect."""
+    flying: dict[Future[Result], Task] = {}
+    is_broken = False
+    try:
+        while flying or (waiting and not is_broken):
+            while waiting and len(flying) < n_flying and not is_broken:
+                try:
+                    flying[pool.submit(function, waiting[0])] = waiting[0]
+                    waiting.popleft()
+                except BrokenProcessPool:
+                    is_broken = True
+            finished, _ = wait(flying, return_when=FIRST_COMPLETED)
+            for future in finished:
+                task, error = flying.pop(future), future.exception()
+                if isinstance(error, BrokenProcessPool):
+                    is_broken = True
+                    suspects.append(task)
+                elif error is None:
+                    yield Done(task, future.result())
+                elif isinstance(error, Exception):
+                    yield Failed(task, error)
+                else:
+                    raise error
+    finally:
+        for future in flying:
+            future.cancel()
+
+
+def _pool(workers: int) -> Executor:
+    return ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_begin)
+
+
+def _begin() -> None:
+    """Leave Ctrl-C to the main process, and end with it even where it is killed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
