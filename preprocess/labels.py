@@ -1,4 +1,4 @@
-"""Labels from reports or tables; above all the LVEF a report states: a wrong label is worse than a missing one.
+"""The LVEF that a report states: a wrong label is worse than a missing one.
 
 Only the text between the term and its number decides, and it may hold nothing but words known to belong there;
 what is not understood counts as not stated.
@@ -7,14 +7,12 @@ what is not understood counts as not stated.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from preprocess.errors import PreprocessError
-from preprocess.reports import KEPT, LEFT_OUT, IdColumns, LedgerRow, Row
 from preprocess.sentences import Block, report_blocks, split_sentences
 
-__all__ = ["LabelSource", "LvefReading", "Reading", "read_lvef", "report_labels", "table_labels"]
+__all__ = ["LvefReading", "read_lvef"]
 
 _AGREEMENT = 5.0  # points that statements of one report may lie apart
 _PLAUSIBLE = (5.0, 90.0)  # %
@@ -181,62 +179,3 @@ def _is_vetoed(text: str, term: re.Match[str], match: re.Match[str]) -> bool:
 def _is_comparison(before: str, veto: re.Match[str]) -> bool:
     """Whether the earlier examination is only what the present one is compared with."""
     return veto["then"] is not None and re.search(rf"{_COMPARED}$", before[: veto.start()], re.I) is not None
-
-
-@dataclass(frozen=True)
-class Reading:
-    """The labels of one study as text, empty where unknown, and why there are none."""
-
-    values: tuple[str, ...]
-    reason: str = ""
-
-    def ledger_row(self, study: str) -> LedgerRow:
-        """What the ledger says of the study's row."""
-        return LedgerRow(study, LEFT_OUT if self.reason else KEPT, self.reason, sum(map(bool, self.values)))
-
-
-@dataclass(frozen=True)
-class LabelSource:
-    """Where labels come from.
-
-    Attributes:
-        sources: columns of the table that are read.
-        targets: columns of the label file.
-        read: the labels of a row.
-    """
-
-    sources: tuple[str, ...]
-    targets: tuple[str, ...]
-    read: Callable[[Row], Reading]
-
-    def content(self, row: Row) -> str:
-        """What a row says; blank if nothing."""
-        text = "\n".join(row[name].strip() for name in self.sources)
-        return text if text.strip() else ""
-
-
-def report_labels(text_column: str) -> LabelSource:
-    """`lvef_percent`, read from the report."""
-
-    def read(row: Row) -> Reading:
-        reading = read_lvef(row[text_column])
-        return Reading(("" if reading.percent is None else f"{reading.percent:g}",), reading.reason)
-
-    return LabelSource((text_column,), ("lvef_percent",), read)
-
-
-def table_labels(columns: Sequence[str], ids: IdColumns) -> LabelSource:
-    """Columns of a table as they are.
-
-    Raises:
-        PreprocessError: no column named, one named twice, or one that identifies the patient or study.
-    """
-    if not columns:
-        raise PreprocessError("no label column is named", "give --columns with --table")
-    if len(set(columns)) < len(columns):
-        raise PreprocessError("--columns names a column twice", "name each once")
-    if set(columns) & {ids.patient, ids.study, "study", "patient"}:
-        raise PreprocessError("--columns names an identifier", "name targets only: real numbers stay out of the labels")
-    return LabelSource(
-        tuple(columns), tuple(columns), lambda row: Reading(tuple(row[name].strip() for name in columns))
-    )
