@@ -56,9 +56,7 @@ def read_stack(data: bytes, bits: Bits) -> CineStack:
             values = _values(file, form)
     except (EOFError, OSError, zlib.error) as error:
         raise PreprocessError("damaged NIfTI file (it cannot be unpacked)") from error
-    affine = form.affine
-    if form.stated:
-        values, affine = _as_scanned(values, affine)
+    values, affine = _as_scanned(values, form.affine)
     return _stack(values, affine, form, bits)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import nibabel as nib
@@ -39,7 +39,6 @@ class Form:
         slope: scanner's value over stored number.
         intercept: scanner's value of a stored 0.
         affine: `[3, 4]`, voxel (x, y, z, 1) to mm, LPS.
-        stated: the affine is the file's and not made up from the voxel size.
         step: ms between phases; NaN where not stated.
     """
 
@@ -49,7 +48,6 @@ class Form:
     slope: float
     intercept: float
     affine: npt.NDArray[np.float64]
-    stated: bool
     step: float
 
     @property
@@ -91,22 +89,20 @@ def _read_form(header: Any) -> Form:
     slope, intercept = header.get_slope_inter()
     space, time = header.get_xyzt_units()
     x, y, z = shape[:3]
-    form = Form(
+    return Form(
         shape=(x, y, z, n_frames),
         kind=kind,
         offset=int(offset),
         slope=1.0 if slope is None else float(slope),
         intercept=0.0 if intercept is None else float(intercept),
-        affine=np.diag([-1.0, -1.0, 1.0]) @ header.get_best_affine()[:3] * _MM[space],
-        stated=bool(header["sform_code"] > 0 or header["qform_code"] > 0),
+        affine=_affine(header) * _MM[space],
         step=float(header["pixdim"][4]) * _MS.get(time, math.nan),
     )
-    return form if form.stated else _without_orientation(form, header)
 
 
-def _without_orientation(form: Form, header: Any) -> Form:
-    """An affine of nothing but the voxel size, in the order of the file."""
-    space, _ = header.get_xyzt_units()
-    affine = np.zeros((3, 4))
-    affine[:, :3] = np.diag([float(size) * _MM[space] for size in header["pixdim"][1:4]])
-    return replace(form, affine=affine)
+def _affine(header: Any) -> npt.NDArray[np.float64]:
+    """Voxel to LPS `[3, 4]`; where none is stated nothing but the voxel size, with axes that leave the file's order."""
+    if header["sform_code"] > 0 or header["qform_code"] > 0:
+        stated: npt.NDArray[np.float64] = np.diag([-1.0, -1.0, 1.0]) @ header.get_best_affine()[:3]
+        return stated
+    return np.diag([*map(float, header["pixdim"][1:4]), 0.0])[:3]
