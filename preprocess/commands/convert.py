@@ -132,7 +132,8 @@ def _report(outcome: Outcome, store: Path, seconds: float) -> None:
     if outcome.n_skipped:
         say(f"{outcome.n_skipped} of {outcome.n_sources} sources were finished before.")
     if n_new:
-        say(f"{n_new} sources in {seconds:.0f} s ({n_new / max(seconds, 1e-3) * 3600:.0f} an hour).")
+        rate = f", {n_new / seconds * 3600:.0f} an hour" if seconds > 10 else ""
+        say(f"{n_new} {'source' if n_new == 1 else 'sources'} converted in {seconds:.1f} s{rate}.")
     name = escape(str(store))
     if not outcome.is_finished:
         say("This part has ended; the part that ends last writes the tables.")
