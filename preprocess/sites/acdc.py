@@ -14,7 +14,7 @@ from preprocess.store import CineStack
 
 __all__ = ["IN_ORDER", "SIDE_FILE", "UNORDERED", "identify", "is_side_file", "is_volume", "read_volume", "reason"]
 
-SIDE_FILE = "ACDC side file (single phase, segmentation or text); the cine is the 4d volume"
+SIDE_FILE = "ACDC side file (single phase, segmentation or text), not the cine"
 IN_ORDER = "file name: ACDC short axis; slices from base to apex"
 UNORDERED = "file name: ACDC short axis; slices as in the file, its affine does not tell base from apex"
 

@@ -13,7 +13,7 @@ from preprocess.sites.volumes import DIASTOLE, ID, SYSTOLE, read_volumes
 
 __all__ = ["acdc_labels", "kaggle_labels"]
 
-_REMEDY = "is --key the key of this store, and was the store made from the {}?"
+_REMEDY = "is --key the key of this store, and was the store made from the {}, without --ids-from-headers?"
 
 
 def kaggle_labels(paths: Sequence[Path]) -> LabelTable:
