@@ -13,7 +13,7 @@ from preprocess.ledger import STORED, Record, Row
 from preprocess.reading import StudyFiles, StudyId, Survey, survey, with_pixels
 from preprocess.sources import Source
 from preprocess.study import convert_study
-from preprocess.volumes import convert_volumes
+from preprocess.volume_study import convert_volumes
 
 __all__ = ["Job", "process_source"]
 

@@ -170,7 +170,7 @@ def _why_no_image(path: PurePath, member: Member) -> str:
         return "DICOMDIR: an index, not needed"
     if is_manifest(member.name) and identify(path):
         return MANIFEST
-    if is_side_file(member.name):
+    if is_side_file(str(path)):
         return SIDE_FILE
     if member.data.startswith(_ARCHIVES) and not is_volume(member.name):
         return "archive inside an archive (unpack the outer one)"

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import gzip
+import struct
 import tarfile
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from factories import write_folder, write_tgz, write_zip
+from factories import SeriesSpec, files, write_folder, write_tgz, write_zip
+from stores import convert, ledger
 
 from preprocess.archive import LIMITS, Limits, Member, Skipped, members
 from preprocess.errors import PreprocessError
+from preprocess.zip_directory import count_entries
 
 
 def contents(path: Path, limits: Limits = LIMITS) -> list[bytes | str]:
@@ -110,3 +115,72 @@ def test_an_empty_file_is_no_archive(tmp_path: Path) -> None:
         assert contents(tmp_path / name) == ["archive is damaged: what follows in it was not read"]
     assert isinstance(next(iter(members(tmp_path / "a.zip"))), Skipped)
     assert list(members(write_tgz(tmp_path / "none.tgz", {}))) == []
+
+
+def many_in_a_zip(path: Path) -> Path:
+    """A million empty entries, all with one local header; `zipfile` would make half a gigabyte of them."""
+    local = struct.pack("<4s5H3L2H", b"PK\x03\x04", 20, 0, 0, 0, 0, 0, 0, 0, 1, 0) + b"a"
+    entry = struct.pack("<4s6H3L5H2L", b"PK\x01\x02", 20, 20, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0) + b"a"
+    directory = entry * 1_000_000
+    start, size = len(local), len(directory)
+    end_64 = struct.pack("<4sQ2H2L4Q", b"PK\x06\x06", 44, 45, 45, 0, 0, 1_000_000, 1_000_000, size, start)
+    locator = struct.pack("<4sLQL", b"PK\x06\x07", 0, start + size, 1)
+    end = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 0xFFFF, 0xFFFF, size, start, 0)
+    path.write_bytes(local + directory + end_64 + locator + end)
+    return path
+
+
+def many_in_a_tgz(path: Path) -> Path:
+    header = tarfile.TarInfo("a").tobuf()
+    with gzip.open(path, "wb", compresslevel=1) as file:
+        for _ in range(1000):
+            file.write(header * 1000)
+    return path
+
+
+def a_link(path: Path) -> Path:
+    with tarfile.open(path, "w:gz") as tar:
+        for name, target in (("out", ".."), ("out/evil", "/etc/passwd")):
+            info = tarfile.TarInfo(name)
+            info.type, info.linkname = tarfile.SYMTYPE, target
+            tar.addfile(info)
+    return path
+
+
+HOSTILE: dict[str, Callable[[Path], Path]] = {
+    "parent.zip": lambda path: write_zip(path, {"../evil": b"x", "a/../../../evil": b"x"}),
+    "parent.tgz": lambda path: write_tgz(path, {"../evil": b"x", "a/../../../evil": b"x"}),
+    "absolute.tgz": lambda path: write_tgz(path, {f"{path.parent}/evil": b"x"}),
+    "absolute.zip": lambda path: write_zip(path, {f"{path.parent}/evil": b"x"}),
+    "link.tgz": a_link,
+    "bomb.zip": lambda path: write_zip(path, {"z": bytes(100 << 20)}),
+    "bomb.tgz": lambda path: write_tgz(path, {"z": bytes(100 << 20)}),
+    "many.zip": many_in_a_zip,
+    "many.tgz": many_in_a_tgz,
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_archive_is_refused_and_writes_nothing_outside_the_store(tmp_path: Path, name: str) -> None:
+    bad = HOSTILE[name](tmp_path / name)
+    good = write_zip(tmp_path / "good.zip", files(SeriesSpec(n_slices=1)))
+    before = {path: path.stat().st_size for path in tmp_path.iterdir()}
+    store = convert(tmp_path / "both" / "store", bad, good)
+    refused = ledger(store).query("outcome == 'left_out'")
+    assert refused.source.nunique() == 1
+    assert refused.reason.str.contains("refused|leaves the archive|link").all()
+    assert {path: path.stat().st_size for path in tmp_path.iterdir() if path.is_file()} == before
+    assert sorted(path.name for path in (tmp_path / "both").iterdir()) == ["site.key", "store"]
+
+
+def test_entries_are_counted_without_listing_them(tmp_path: Path) -> None:
+    assert count_entries(many_in_a_zip(tmp_path / "a.zip"), 10) == 11
+    assert count_entries(tmp_path / "a.zip", 2_000_000) == 1_000_000
+    few = write_zip(tmp_path / "few.zip", {str(number): b"x" for number in range(7)})
+    assert count_entries(few, 100) == 7
+    with zipfile.ZipFile(few, "a") as archive:
+        archive.comment = b"a comment"
+    assert count_entries(few, 100) == 7
+    for content in (b"", b"no zip", b"PK\x05\x06", bytes(100)):
+        (tmp_path / "x").write_bytes(content)
+        assert count_entries(tmp_path / "x", 100) == 0
