@@ -28,11 +28,14 @@ __all__ = [
     "CineStack",
     "Study",
     "StudyInfo",
+    "attribute_names",
+    "cine_sha256",
     "read_clip",
     "read_study",
     "slice_sha256",
     "studies_in",
     "study_path",
+    "study_sha256",
     "write_study",
 ]
 
@@ -121,13 +124,25 @@ def studies_in(store: Path) -> Iterator[tuple[str, str]]:
 
 def slice_sha256(stack: CineStack, index: int) -> str:
     """SHA-256 of one slice's cine (its shape, type and values without padding)."""
-    cine = np.ascontiguousarray(stack.pixels[index, : stack.n_frames[index]])
+    return cine_sha256(stack.pixels[index, : stack.n_frames[index]])
+
+
+def cine_sha256(cine: npt.NDArray[Any]) -> str:
+    """SHA-256 of a cine `[frame, row, col]` without padding."""
+    cine = np.ascontiguousarray(cine)
     digest = hashlib.sha256(f"{cine.dtype.str}{cine.shape}".encode())
     digest.update(cine.data)
     return digest.hexdigest()
 
 
-def _study_sha256(slices: Mapping[View, list[str]]) -> str:
+def attribute_names() -> tuple[frozenset[str], frozenset[str]]:
+    """Names of the attributes of a file and of a data set; no other belongs into a store."""
+    of_file = {"schema_version", "software_version", "pixel_sha256", *StudyInfo.__dataclass_fields__}
+    return frozenset(of_file), frozenset({*_STACK_ATTRIBUTES, "slice_sha256"})
+
+
+def study_sha256(slices: Mapping[View, list[str]]) -> str:
+    """The file-level hash, from the hashes of each view's slices."""
     text = "\n".join(f"{view.value}:{','.join(slices[view])}" for view in sorted(slices))
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -141,7 +156,7 @@ def write_study(store: Path, study: Study) -> Path:
     path = study_path(store, study.patient, study.study)
     with replacing(path) as temporary, h5py.File(temporary, "w") as file:
         hashes = {view: _write_stack(file, view, stack) for view, stack in study.views.items()}
-        _write_info(file, study.info, _study_sha256(hashes))
+        _write_info(file, study.info, study_sha256(hashes))
     return path
 
 
