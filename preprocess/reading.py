@@ -19,6 +19,7 @@ from preprocess.job import Job
 from preprocess.recognise import described
 from preprocess.sites import Layout, identify
 from preprocess.sites.acdc import SIDE_FILE, is_side_file, is_volume
+from preprocess.sites.kaggle import series_name
 from preprocess.sites.ukbiobank import MANIFEST, MISSING, is_manifest, missing_files
 from preprocess.sources import Source
 
@@ -211,13 +212,15 @@ def _parse(file: _File, job: Job) -> tuple[StudyId, list[Image], bytes | None]:
     identity = identify(file.path)
     if identity and identity.layout is Layout.ACDC:
         return (identity.patient, identity.study), [], file.data
-    images = [_slim(image) for image in read_images(file.data)]
-    if identity and not job.ids_from_headers:
-        return (identity.patient, identity.study), images, None
-    return (images[0].patient_id, images[0].study_id), images, None
+    images = read_images(file.data)
+    if identity is None or job.ids_from_headers:
+        return (images[0].patient_id, images[0].study_id), [_slim(image, job) for image in images], None
+    if identity.layout is Layout.KAGGLE:
+        images = [replace(image, description=series_name(file.path)) for image in images]
+    return (identity.patient, identity.study), [_slim(image, job) for image in images], None
 
 
-def _slim(image: Image) -> Image:
+def _slim(image: Image, job: Job) -> Image:
     """Drop the pixels of what will not be stored in any case: it may be most of an archive."""
     return _without_pixels(image) if image.flaw or described(image.description).final else image
 

@@ -11,7 +11,7 @@ from pathlib import PurePath
 
 from preprocess.sites.identity import Identity, Layout, parts_of
 
-__all__ = ["identify", "identity"]
+__all__ = ["identify", "identity", "series_name"]
 
 _LAST = 1140
 _SERIES = re.compile(r"(?:2ch|4ch|sax)_\d{1,4}", re.ASCII)
@@ -28,8 +28,20 @@ def identity(number: str) -> Identity | None:
 
 def identify(path: PurePath) -> Identity | None:
     """The patient of a series folder `…/<id>/study/<series>` or of a file in it."""
+    found = _series(path)
+    return identity(found[0]) if found else None
+
+
+def series_name(path: PurePath) -> str:
+    """The series folder of a file of the data set, such as `sax_5`: its curators' word for the view."""
+    found = _series(path)
+    return found[1] if found else ""
+
+
+def _series(path: PurePath) -> tuple[str, str] | None:
+    """Number of the patient and name of the series."""
     parts = parts_of(path)
     for series in (len(parts) - 1, len(parts) - 2):
         if series >= 2 and _SERIES.fullmatch(parts[series]) and parts[series - 1] == "study":
-            return identity(parts[series - 2])
+            return parts[series - 2], parts[series]
     return None

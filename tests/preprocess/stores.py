@@ -17,7 +17,7 @@ def convert(out: Path, *inputs: Path, code: int = 0, **options: object) -> Path:
     for path in inputs:
         arguments += ["--input", str(path)]
     for name, value in {"key": out.parent / "site.key", **options}.items():
-        arguments += [f"--{name}", str(value)]
+        arguments += [f"--{name}"] if value is None else [f"--{name}", str(value)]
     assert main(arguments) == code
     return out
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel as nib
@@ -108,6 +109,16 @@ def test_folders_of_the_data_science_bowl_are_patients_with_labels(tmp_path: Pat
     assert frame.loc[key.study("kaggle_1", "kaggle_1")].tolist() == [50, 100, 50]
     assert frame.loc[key.study("kaggle_12", "kaggle_12")].tolist() == [25, 120, 90]
     assert frame.loc[key.study("kaggle_501", "kaggle_501")].isna().all()
+
+
+def test_the_folders_of_the_data_science_bowl_name_the_view(tmp_path: Path) -> None:
+    cine = a_study()[2]
+    for name, uid in (("4ch_3", "1.2.3"), ("2ch_4", "1.2.4")):
+        spec = replace(cine, description="", uid=uid)
+        write_folder(tmp_path / "7" / "study" / name, {str(i): encode(ds) for i, ds in enumerate(datasets(spec))})
+    assert set(only_study(convert(tmp_path / "a" / "store", tmp_path / "7")).views) == {View.CH4, View.CH2}
+    by_headers = convert(tmp_path / "b" / "store", tmp_path / "7", **{"ids-from-headers": None})
+    assert set(only_study(by_headers).views) == {View.CH2}
 
 
 def acdc_patient(folder: Path, patient: str, group: str) -> dict[str, bytes]:
