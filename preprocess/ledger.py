@@ -67,6 +67,7 @@ class Record:
         fingerprint: hash of its sizes and times of change, and of the options.
         parts: hashes of the sources that were merged into this one (a study spread over archives).
         studies: stored studies as (patient, study).
+        sizes: bytes of their files.
         seen: studies met, also those of which nothing was stored.
         rows: its lines of the ledger.
         known: number of studies left out because the store has them from another source.
@@ -77,6 +78,7 @@ class Record:
     fingerprint: str = ""
     parts: tuple[str, ...] = ()
     studies: tuple[tuple[str, str], ...] = ()
+    sizes: tuple[int, ...] = ()
     seen: tuple[tuple[str, str], ...] = ()
     rows: tuple[Row, ...] = ()
     known: int = 0
@@ -118,6 +120,7 @@ def _read(path: Path) -> Record | None:
             content["fingerprint"],
             tuple(content["parts"]),
             studies,
+            tuple(content["sizes"]),
             seen,
             rows,
             content["known"],

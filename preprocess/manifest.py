@@ -11,7 +11,7 @@ import pandas as pd
 
 from preprocess.errors import PreprocessError
 from preprocess.files import remove_stale, replacing, write_text
-from preprocess.store import read_hashes, read_study, studies_in
+from preprocess.store import read_hashes, read_study, studies_in, study_path
 
 __all__ = ["COLUMNS", "build_manifest", "read_manifest", "write_manifest"]
 
@@ -34,23 +34,52 @@ COLUMNS = {
     "pixel_sha256": "str",
 }
 
+_COARSE = 3.0  # seconds
+
 
 def build_manifest(store: Path, progress: Callable[[int, int], None] | None = None) -> pd.DataFrame:
-    """Read every study's headers (no pixels) into one table, sorted by study, view and slice.
+    """One table of all studies' headers (no pixels), sorted by study, view and slice.
+
+    Of studies that are older than the manifest in the store its rows are taken over, so that a few new studies in a
+    large store cost little; remove `clips.parquet` to have every file read.
 
     Args:
         store: the store.
         progress: called with (finished, total) studies.
     """
     studies = list(studies_in(store))
+    known, written = _written(store)
+    old = set(known["study"])
+    fresh = [
+        (patient, study) for patient, study in studies if study not in old or _changed(store, patient, study, written)
+    ]
     rows: list[dict[str, Any]] = []
-    for count, (patient, study) in enumerate(studies, start=1):
+    for count, (patient, study) in enumerate(fresh, start=1):
         rows.extend(_rows(store, patient, study))
         if progress:
-            progress(count, len(studies))
-    table: pd.DataFrame = pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
-    ordered: pd.DataFrame = table.sort_values(["study", "view", "slice"], ignore_index=True)
+            progress(count, len(fresh))
+    taken_over = {study for _, study in studies} - {study for _, study in fresh}
+    table = pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
+    both = pd.concat([known[known["study"].isin(taken_over)], table]).astype(COLUMNS)
+    ordered: pd.DataFrame = both.sort_values(["study", "view", "slice"], ignore_index=True)
     return ordered
+
+
+def _written(store: Path) -> tuple[pd.DataFrame, float]:
+    """The store's own manifest and when it was written; an empty table where there is none to rely on."""
+    path = store / "clips.parquet"
+    try:
+        table = pd.read_parquet(path)
+        if list(table.columns) == list(COLUMNS):
+            return table, path.stat().st_mtime
+    except (OSError, ValueError):  # none, or damaged
+        pass
+    return pd.DataFrame(columns=list(COLUMNS)).astype(COLUMNS), 0.0
+
+
+def _changed(store: Path, patient: str, study: str, since: float) -> bool:
+    """True for a file that may be newer than a time; the clocks of file systems are coarse."""
+    return study_path(store, patient, study).stat().st_mtime > since - _COARSE
 
 
 def _rows(store: Path, patient: str, study: str) -> Iterator[dict[str, Any]]:

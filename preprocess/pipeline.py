@@ -12,6 +12,7 @@ from preprocess.job import Job
 from preprocess.ledger import STORED, Record, Row
 from preprocess.reading import StudyFiles, StudyId, Survey, survey, with_pixels
 from preprocess.sources import Source
+from preprocess.store import study_path
 from preprocess.study import convert_study
 from preprocess.volume_study import convert_volumes
 
@@ -38,6 +39,7 @@ def process_source(source: Source, job: Job) -> Record:
         blank,
         fingerprint="" if work.was_slow else blank.fingerprint,
         studies=tuple(work.stored),
+        sizes=tuple(study_path(job.store, *study).stat().st_size for study in work.stored),
         seen=tuple(work.seen),
         rows=(*_file_rows(found, name), *work.rows),
         known=work.n_known,

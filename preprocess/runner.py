@@ -60,7 +60,8 @@ def convert(
     before = read_index(job.store)
     job = replace(job, claimed=_claimed(before, names))
     mine = [source for name, source in names.items() if shard is None or shard.holds(name)]
-    todo = [source for source in mine if not _is_done(source, job, before)]
+    parts = _parts(before)
+    todo = [source for source in mine if not _is_done(source, job, before, parts)]
     run = _Run(job, before, workers, Crosswalk(crosswalk) if crosswalk else None, progress)
     run.work(todo)
     if shard is not None:
@@ -69,7 +70,7 @@ def convert(
             return Outcome(n_sources=len(mine), n_skipped=len(mine) - len(todo))
     index = read_index(job.store)
     mergers = _mergers(names, index)
-    replace(run, before=index).work([source for source in mergers if not _is_done(source, job, index)])
+    replace(run, before=index).work([source for source in mergers if not _is_done(source, job, index, set())])
     current = set(names) | {merger.key_hash(job.key) for merger in mergers}
     _forget_stale_mergers(job, read_index(job.store), set(names), current)
     sweep(job.store)
@@ -103,11 +104,20 @@ def _claimed(index: Mapping[str, Record], current: Collection[str]) -> frozenset
     )
 
 
-def _is_done(source: Source, job: Job, index: Mapping[str, Record]) -> bool:
+def _parts(index: Mapping[str, Record]) -> set[str]:
+    """Sources whose studies were written over by the merger that they are part of."""
+    return {part for record in index.values() for part in record.parts}
+
+
+def _is_done(source: Source, job: Job, index: Mapping[str, Record], parts: Collection[str]) -> bool:
+    """True where an earlier run finished the source and its studies lie in the store as they were written."""
     record = index.get(source.key_hash(job.key))
     if record is None or record.known or record.fingerprint != source.fingerprint(job.key, job.options):
         return False  # where studies were known from elsewhere, this run may hold all their sources
-    return all(study_path(job.store, *study).is_file() for study in record.studies)
+    paths = [study_path(job.store, *study) for study in record.studies]
+    return all(path.is_file() for path in paths) and (
+        record.source in parts or [path.stat().st_size for path in paths] == list(record.sizes)
+    )
 
 
 def _mergers(sources: Mapping[str, Source], index: Mapping[str, Record]) -> list[Source]:
@@ -185,7 +195,13 @@ class _Run:
             else:
                 kept.append(study)
         rows = tuple(Row(record.source, *study, outcome=STORED, reason=_KEPT) for study in kept)
-        return replace(record, studies=(*record.studies, *kept), rows=(*record.rows, *rows))
+        sizes = tuple(study_path(self.job.store, *study).stat().st_size for study in kept)
+        return replace(
+            record,
+            studies=(*record.studies, *kept),
+            sizes=(*record.sizes, *sizes),
+            rows=(*record.rows, *rows),
+        )
 
     def _has_other_owner(self, study: StudyKeys, source: str) -> bool:
         return any(study in record.studies for name, record in self.before.items() if name != source)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -12,7 +13,7 @@ import pytest
 from factories import SeriesSpec, a_study, datasets, encode, files, write_folder, write_tgz, write_zip
 from stores import convert, hashes, ledger
 
-from preprocess import clock, pipeline, reading
+from preprocess import clock, manifest, pipeline, reading
 from preprocess.clock import Clock, TimeUpError
 from preprocess.deid import SiteKey, load_or_create_key
 from preprocess.errors import PreprocessError
@@ -208,3 +209,32 @@ def test_a_single_file_and_a_dicomdir_are_no_riddle(tmp_path: Path) -> None:
     one = write_folder(tmp_path, {"lone": encode(datasets(specs_of(3))[0])}) / "lone"
     convert(tmp_path / "other", one, code=1)
     assert set(ledger(tmp_path / "other").reason) == {"incomplete slice: 1 of 12 frames"}
+
+
+def test_a_study_that_was_cut_off_since_is_converted_again(tmp_path: Path) -> None:
+    store = convert(tmp_path / "store", archives(tmp_path / "in", 3))
+    before = content_of(store)
+    victim = next(store.glob("*/*.h5"))
+    victim.write_bytes(victim.read_bytes()[:-100])
+    convert(store, tmp_path / "in")
+    assert content_of(store) == before
+
+
+def test_the_manifest_takes_over_old_rows_and_reads_new_and_changed_studies(tmp_path: Path, monkeypatch) -> None:
+    given = archives(tmp_path / "in", 3)
+    store = convert(tmp_path / "store", given)
+    for path in store.glob("*/*.h5"):
+        os.utime(path, (1e9, 1e9))
+    read: list[str] = []
+    rows = manifest._rows
+    monkeypatch.setattr(manifest, "_rows", lambda *key: (read.append(key[2]), *rows(*key))[1:])
+    write_zip(given / "3.zip", files(specs_of(3)))
+    write_zip(given / "1.zip", files(replace(specs_of(1), n_slices=3)))
+    convert(store, given)
+    new = {load_or_create_key(tmp_path / "site.key").study(f"P{n}", f"A{n}") for n in (1, 3)}
+    assert set(read) == new
+    next(store.glob("*/*.h5")).unlink()
+    whole = convert(tmp_path / "other", given)
+    convert(store, given)
+    assert (store / "clips.csv").read_bytes() == (whole / "clips.csv").read_bytes()
+    assert (store / "clips.parquet").read_bytes() == (whole / "clips.parquet").read_bytes()
