@@ -10,6 +10,7 @@ import io
 import logging
 import math
 import struct
+import zlib
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from pydicom.datadict import tag_for_keyword
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.errors import BytesLengthException, InvalidDicomError
+from pydicom.filereader import read_dataset
 
 from preprocess.errors import PreprocessError
 from preprocess.quiet import quiet
@@ -41,6 +43,7 @@ MALFORMED = (
     OverflowError,
     RecursionError,
     MemoryError,
+    zlib.error,
 )
 # fmt: off
 _KEYWORDS = (
@@ -51,11 +54,16 @@ _KEYWORDS = (
     "MagneticFieldStrength", "ProtocolName", "StudyInstanceUID", "SeriesInstanceUID", "AcquisitionNumber",
     "InstanceNumber", "ImagePositionPatient", "ImageOrientationPatient", "TemporalPositionIdentifier",
     "TemporalPositionIndex", "SamplesPerPixel", "PhotometricInterpretation", "NumberOfFrames", "Rows", "Columns",
-    "PixelSpacing", "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "BurnedInAnnotation",
-    "RescaleIntercept", "RescaleSlope", "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence",
-    "PixelData",
+    "PixelSpacing", "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "PixelPaddingValue",
+    "BurnedInAnnotation", "RescaleIntercept", "RescaleSlope", "PhaseContrast", "ComplexImageComponent",
+    "NominalPercentageOfCardiacPhase", "DimensionIndexSequence", "SharedFunctionalGroupsSequence",
+    "PerFrameFunctionalGroupsSequence", "PixelData",
 )
 # fmt: on
+_DEFLATED = "1.2.840.10008.1.2.1.99"
+_EXPLICIT = "1.2.840.10008.1.2.1"
+_INFLATED_RATIO, _INFLATED_FLOOR, _INFLATED_MOST = 60, 64 << 20, 2 << 30  # bytes, as for archives
+_HEAD = 1 << 20  # bytes of a file among which its study's identifier is
 _TAGS = {keyword: pydicom.tag.Tag(tag_for_keyword(keyword) or 0) for keyword in _KEYWORDS}
 _SPECIFIC = list(_TAGS.values())
 
@@ -123,16 +131,39 @@ def parse(data: bytes) -> Dataset:
     if data[128:132] != b"DICM" and not is_bare:
         raise PreprocessError("not a DICOM file")
     try:
+        if _DEFLATED.encode() in data:
+            data = _inflated(data, 0 if is_bare else 132)
         return pydicom.dcmread(io.BytesIO(data), force=is_bare, specific_tags=_SPECIFIC)
     except MALFORMED as error:
         raise PreprocessError("damaged DICOM file (its structure cannot be read)") from error
 
 
+def _inflated(data: bytes, start: int) -> bytes:
+    """The same file without the deflation of its transfer syntax; pydicom would inflate without a bound."""
+    file = io.BytesIO(data)
+    file.seek(start)
+    meta = read_dataset(file, False, True, stop_when=lambda tag, vr, length: tag >> 16 != 2)
+    if meta.get("TransferSyntaxUID") != _DEFLATED:
+        return data
+    body = file.tell()
+    most = min(_INFLATED_MOST, max(_INFLATED_FLOOR, _INFLATED_RATIO * len(data)))
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    content = inflater.decompress(data[body:], most)
+    if inflater.unconsumed_tail:
+        raise PreprocessError("deflated DICOM file unpacks to far more than its size (refused)")
+    same_length = _EXPLICIT.encode().ljust(len(_DEFLATED), b"\0")
+    return data[:body].replace(_DEFLATED.encode(), same_length) + content
+
+
 def study_uid_of(path: Path) -> str:
     """StudyInstanceUID of a file; empty where it has none or cannot be read."""
     try:
-        with quiet_pydicom():
-            dataset = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=[_TAGS["StudyInstanceUID"]])
+        with quiet_pydicom(), path.open("rb") as file:
+            head = file.read(_HEAD)
+            if _DEFLATED.encode() in head:
+                head = _inflated(head, 132 if head[128:132] == b"DICM" else 0)
+            wanted = [_TAGS["StudyInstanceUID"]]
+            dataset = pydicom.dcmread(io.BytesIO(head), stop_before_pixels=True, specific_tags=wanted)
             return text(dataset, "StudyInstanceUID")
-    except MALFORMED:
+    except (*MALFORMED, PreprocessError):
         return ""

@@ -3,39 +3,69 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 from pydicom.dataset import Dataset
 
-from preprocess.dicom import Image, PixelFormat, acquisition_stamp, common, plain_pixels
+from preprocess.dicom import (
+    MAX_FRAMES,
+    Image,
+    acquisition_stamp,
+    common,
+    flow_or_part,
+    frame_bytes,
+    image_type,
+    matrix,
+    pixel_format,
+)
 from preprocess.elements import number
 from preprocess.errors import PreprocessError
 from preprocess.geometry import is_plane
 
 __all__ = ["read_enhanced"]
 
+# What counts as the dimension of time: temporal position, trigger delay, percentage of the cycle, trigger time.
+_TIME_POINTERS = {0x0020_9128, 0x0020_9153, 0x0020_9241, 0x0018_1060}
+_FILE_STEP = 1_000_000  # keeps the frames of several files apart when they are ordered by number
+_CONVERTED = "UnassignedPerFrameConvertedAttributesSequence"
 
-def read_enhanced(dataset: Dataset, data: bytes) -> list[Image]:
+
+def read_enhanced(dataset: Dataset) -> list[Image]:
     """Frames of an Enhanced MR file, in the order of the file.
-
-    Args:
-        dataset: parsed file.
-        data: its bytes, kept for decoding frames later.
 
     Raises:
         PreprocessError: frames and their groups do not match, or a frame has no geometry.
     """
+    n_frames = int(number(dataset, "NumberOfFrames", 0))
+    if n_frames > MAX_FRAMES:
+        raise PreprocessError(f"file of more than {MAX_FRAMES} frames (refused)")
     shared = dataset.get("SharedFunctionalGroupsSequence") or [Dataset()]
     frames = dataset.get("PerFrameFunctionalGroupsSequence") or []
-    n_frames = int(number(dataset, "NumberOfFrames", 0))
     if n_frames < 1 or len(frames) != n_frames:
         raise PreprocessError("Enhanced MR file whose frames and functional groups do not match")
-    pixels = plain_pixels(dataset, int(dataset.get("Rows") or 0) * int(dataset.get("Columns") or 0) * n_frames)
-    size = len(pixels) // n_frames
-    return [
-        _frame(dataset, (pixels[index * size : (index + 1) * size], data), _Groups(shared[0], own), index)
-        for index, own in enumerate(frames)
-    ]
+    size = matrix(dataset)
+    pixels, syntax = frame_bytes(dataset, n_frames, size[0] * size[1])
+    file = _File(dataset, size, syntax, common(dataset), acquisition_stamp(dataset), _time_dimension(dataset))
+    return [_frame(file, pixels[index], _Groups(shared[0], own), index) for index, own in enumerate(frames)]
+
+
+@dataclass(frozen=True)
+class _File:
+    """What the frames of a file share; `time_dimension` is the place of time among the dimension indices, or −1."""
+
+    dataset: Dataset
+    size: tuple[int, int]
+    syntax: str
+    values: dict[str, Any]
+    stamp: str
+    time_dimension: int
+
+
+def _time_dimension(dataset: Dataset) -> int:
+    dimensions = dataset.get("DimensionIndexSequence") or []
+    pointers = [int(item.get("DimensionIndexPointer") or 0) for item in dimensions]
+    return next((index for index, pointer in enumerate(pointers) if pointer in _TIME_POINTERS), -1)
 
 
 class _Groups:
@@ -52,50 +82,87 @@ class _Groups:
                 return items[0].get(keyword)
         return None
 
+    def text(self, sequence: str, keyword: str) -> str:
+        """A value as text, several joined by backslashes; empty where absent."""
+        value = self.get(sequence, keyword)
+        if value is None:
+            return ""
+        return value if isinstance(value, str) else "\\".join(map(str, value))
+
     def numbers(self, sequence: str, keyword: str) -> tuple[float, ...]:
-        """A value as numbers; empty where absent."""
+        """Finite numbers; empty where absent."""
         value = self.get(sequence, keyword)
         if value is None:
             return ()
-        return tuple(float(part) for part in value) if hasattr(value, "__iter__") else (float(value),)
+        found = tuple(float(part) for part in value) if hasattr(value, "__iter__") else (float(value),)
+        return found if all(map(math.isfinite, found)) else ()
 
-    def number(self, sequence: str, keyword: str, default: float) -> float:
+    def number(self, sequence: str, keyword: str, default: float = math.nan) -> float:
         """The first number of a value."""
         return next(iter(self.numbers(sequence, keyword)), default)
 
 
-def _frame(dataset: Dataset, plain_and_file: tuple[bytes, bytes], groups: _Groups, index: int) -> Image:
+def _frame(file: _File, pixels: bytes, groups: _Groups, index: int) -> Image:
     position = groups.numbers("PlanePositionSequence", "ImagePositionPatient")
     orientation = groups.numbers("PlaneOrientationSequence", "ImageOrientationPatient")
     spacing = groups.numbers("PixelMeasuresSequence", "PixelSpacing")
-    rows, cols = int(dataset.get("Rows") or 0), int(dataset.get("Columns") or 0)
-    if not is_plane(orientation, spacing) or len(position) != 3 or not rows * cols:
+    if not is_plane(orientation, spacing) or len(position) != 3:
         raise PreprocessError("image without geometry (position, orientation, spacing or size is missing)")
-    stamp = groups.get("FrameContentSequence", "FrameAcquisitionDateTime") or acquisition_stamp(dataset)
-    plain, file = plain_and_file
-    values = common(dataset)
-    values["instance_uid"] += f"#{index}"
-    values["phases"] = 0  # counts the frames of the file in some vendors' Enhanced MR
+    stamp = groups.get("FrameContentSequence", "FrameAcquisitionDateTime") or file.stamp
+    acquisition = groups.number("FrameContentSequence", "FrameAcquisitionNumber", 0)
+    slope = groups.number("PixelValueTransformationSequence", "RescaleSlope", 1.0) or 1.0
+    intercept = groups.number("PixelValueTransformationSequence", "RescaleIntercept", 0.0)
+    trigger_time, percent = _times(groups)
     return Image(
-        **values,
-        acquired=str(stamp)[:14],
-        instance_number=index + 1,
-        temporal_index=int(groups.number("FrameContentSequence", "TemporalPositionIndex", 0)),
-        trigger_time=groups.number("CardiacSynchronizationSequence", "NominalCardiacTriggerDelayTime", math.nan),
-        rows=rows,
-        cols=cols,
+        **_kind(file, groups, index),
+        acquired=str(stamp)[:21],
+        instance_number=int(number(file.dataset, "InstanceNumber", 0)) * _FILE_STEP + index + 1,
+        acquisition_number=int(acquisition) or file.values["acquisition_number"],
+        temporal_index=_temporal_index(file, groups),
+        trigger_time=trigger_time,
+        phase_percent=percent,
+        rows=file.size[0],
+        cols=file.size[1],
         spacing=(spacing[0], spacing[1]),
-        thickness=groups.number("PixelMeasuresSequence", "SliceThickness", math.nan),
+        thickness=groups.number("PixelMeasuresSequence", "SliceThickness"),
         orientation=orientation,
         position=position,
-        pixels=PixelFormat(
-            data=plain or file,
-            frame=None if plain else index,
-            bits_allocated=int(dataset.get("BitsAllocated") or 16),
-            bits_stored=int(dataset.get("BitsStored") or 16),
-            signed=dataset.get("PixelRepresentation") == 1,
-            inverted=dataset.get("PhotometricInterpretation") == "MONOCHROME1",
-            slope=groups.number("PixelValueTransformationSequence", "RescaleSlope", 1.0) or 1.0,
-            intercept=groups.number("PixelValueTransformationSequence", "RescaleIntercept", 0.0),
-        ),
+        pixels=pixel_format(file.dataset, (pixels, file.syntax), slope, intercept),
     )
+
+
+def _kind(file: _File, groups: _Groups, index: int) -> dict[str, Any]:
+    """Arguments of `Image` that differ from those of the file."""
+    own_type = groups.text("MRImageFrameTypeSequence", "FrameType")
+    words = image_type(own_type) if own_type else file.values["image_type"]
+    contrast = groups.text("MRModifierSequence", "PhaseContrast")
+    component = groups.text("MRImageFrameTypeSequence", "ComplexImageComponent")
+    return {
+        **{name: value for name, value in file.values.items() if name != "acquisition_number"},
+        "instance_uid": f"{file.values['instance_uid']}#{index}" if file.values["instance_uid"] else "",
+        "image_type": words,
+        "flaw": file.values["flaw"] or flow_or_part(words, contrast, component),
+        "phases": 0,  # counts the frames of the file in some vendors' Enhanced MR
+    }
+
+
+def _times(groups: _Groups) -> tuple[float, float]:
+    """Trigger time in ms and percentage of the heart beat, NaN where unknown."""
+    sync = "CardiacSynchronizationSequence"
+    percent = groups.number(sync, "NominalPercentageOfCardiacPhase")
+    interval = groups.number(sync, "RRIntervalTimeNominal") or math.nan
+    known = (
+        groups.number(sync, "NominalCardiacTriggerDelayTime"),
+        groups.number(sync, "ActualCardiacTriggerDelayTime"),
+        groups.number(_CONVERTED, "TriggerTime"),
+        percent / 100.0 * interval,
+    )
+    return next((time for time in known if not math.isnan(time)), math.nan), percent
+
+
+def _temporal_index(file: _File, groups: _Groups) -> int:
+    index = int(groups.number("FrameContentSequence", "TemporalPositionIndex", 0))
+    values = groups.numbers("FrameContentSequence", "DimensionIndexValues")
+    if index > 0 or not 0 <= file.time_dimension < len(values):
+        return index
+    return int(values[file.time_dimension])

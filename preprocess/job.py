@@ -7,7 +7,7 @@ from pathlib import Path
 
 from preprocess.archive import LIMITS, Limits
 from preprocess.deid import SiteKey
-from preprocess.pixels import Bits
+from preprocess.pixels import Bits, PixelRules
 
 __all__ = ["Job"]
 
@@ -26,6 +26,9 @@ class Job:
         timeout_s: longest time for one study, and for one file while reading; 0 for none.
         ids_from_headers: use the headers' identifiers even where names follow a public data set's layout.
         memory_mb: pixels of a source kept in memory at once; a source with more is read several times.
+        spacing_mm: see `PixelRules`.
+        crop: see `PixelRules`.
+        keep_age_sex: store sex and age.
     """
 
     store: Path
@@ -37,8 +40,16 @@ class Job:
     timeout_s: float = 0.0
     ids_from_headers: bool = False
     memory_mb: int = 2048
+    spacing_mm: float | None = None
+    crop: int | None = None
+    keep_age_sex: bool = True
+
+    @property
+    def rules(self) -> PixelRules:
+        """What becomes of pixels."""
+        return PixelRules(self.bits, self.spacing_mm, self.crop)
 
     @property
     def options(self) -> str:
         """Whatever changes how a source is converted: with other options it is converted again."""
-        return repr((self.ids_from_headers,))
+        return repr((self.ids_from_headers, self.spacing_mm, self.crop, self.keep_age_sex))

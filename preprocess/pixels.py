@@ -2,141 +2,268 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydicom.pixels.utils import pixel_array
 
+from preprocess.decoders import Layout, decode_frame
 from preprocess.dicom import Image, PixelFormat
-from preprocess.elements import MALFORMED
 from preprocess.errors import PreprocessError
+from preprocess.resampling import Grid
 from preprocess.series import Acquisition
 
-__all__ = ["PERCENTILES", "Bits", "decode", "stack_pixels"]
+__all__ = [
+    "PERCENTILES",
+    "Bits",
+    "Frame",
+    "PixelRules",
+    "StackPixels",
+    "decode",
+    "decode_slice",
+    "make_stack",
+    "require_size",
+    "stack_pixels",
+]
 
 Bits = Literal[8, 16]
+Frame = npt.NDArray[Any]  # [row, col], integers
 PERCENTILES = (0.1, 99.9)  # of all pixels of a stack: become 0 and 255
+_MOST_PIXELS = 1 << 28  # of a stack: 20 slices of 50 frames of 512 × 512; a header may claim anything
+_SPACINGS = (0.2, 20.0)  # mm
+_CROPS = (8, 4096)
 
 
-def decode(image: Image) -> npt.NDArray[np.int32]:
+@dataclass(frozen=True)
+class PixelRules:
+    """What becomes of pixels; by default they keep their size.
+
+    Attributes:
+        bits: 8 maps the window between `PERCENTILES` to 0–255; 16 keeps the scanner's stored values.
+        spacing_mm: distance of pixels after resampling in the plane; None keeps the scanner's.
+        crop: rows and columns cut out of the middle; zeros where the image is smaller; None keeps the size.
+
+    Raises:
+        PreprocessError: a value outside of its range.
+    """
+
+    bits: Bits = 8
+    spacing_mm: float | None = None
+    crop: int | None = None
+
+    def __post_init__(self) -> None:
+        for name, value, (low, high) in (("spacing", self.spacing_mm, _SPACINGS), ("crop", self.crop, _CROPS)):
+            if value is not None and not low <= value <= high:
+                raise PreprocessError(f"--{name} {value} is out of range", f"give {low:g} to {high:g}")
+
+
+@dataclass(frozen=True)
+class StackPixels:
+    """A stack as it is stored.
+
+    Attributes:
+        pixels: `[slice, frame, row, col]`, zero after the last frame of a shorter slice.
+        window: scanner values that became 0 and the largest storable value.
+        grid: where these pixels lie on the scanner's.
+    """
+
+    pixels: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
+    window: tuple[float, float]
+    grid: Grid
+
+
+def decode(image: Image) -> Frame:
     """The stored numbers of a frame, `[row, col]`, before rescale; MONOCHROME1 is turned so that large is bright.
 
     Raises:
-        PreprocessError: damaged, or compressed in a way that no installed plug-in decodes.
+        PreprocessError: damaged, or compressed in a way that no installed library decodes.
     """
     form = image.pixels
-    if form.frame is None:
-        kind = f"<{'i' if form.signed else 'u'}{form.bits_allocated // 8}"
-        stored = np.frombuffer(form.data, dtype=kind, count=image.rows * image.cols)
-        array = stored.reshape(image.rows, image.cols).astype(np.int32)
+    kind = np.dtype(f"<{'i' if form.signed else 'u'}{form.bits_allocated // 8}")
+    if form.syntax:
+        layout = Layout(image.rows, image.cols, form.bits_allocated, form.bits_stored, form.signed)
+        array = decode_frame(form.data, form.syntax, layout)
     else:
-        array = _decode_file(form, form.frame, (image.rows, image.cols))
-    if form.inverted:
-        top = (1 << (form.bits_stored - 1)) - 1 if form.signed else (1 << form.bits_stored) - 1
-        array = (-1 if form.signed else top) - array
-    return array
+        array = np.frombuffer(form.data, dtype=kind, count=image.rows * image.cols).reshape(image.rows, image.cols)
+    array = _meaningful(array, form)
+    return _turned(array, form) if form.inverted else array
 
 
-def _decode_file(form: PixelFormat, frame: int, shape: tuple[int, int]) -> npt.NDArray[np.int32]:
-    try:
-        array = pixel_array(io.BytesIO(form.data), index=frame)
-    except MALFORMED as error:
-        raise PreprocessError("pixels cannot be decoded (damaged, or a plug-in is missing)") from error
-    except RuntimeError as error:  # what pydicom raises where no plug-in could decode
-        raise PreprocessError("pixels cannot be decoded (damaged, or a plug-in is missing)") from error
-    if array.shape != shape:
-        raise PreprocessError("pixels do not have the size that the header says")
-    return array.astype(np.int32)
+def _meaningful(array: Frame, form: PixelFormat) -> Frame:
+    """Only the bits that hold the image: others may be an overlay, and signs may need to be carried on."""
+    bits = 8 * array.dtype.itemsize
+    below = min(form.high_bit + 1, bits) - min(form.bits_stored, bits)
+    above = bits - below - min(form.bits_stored, bits)
+    if not (above or below):
+        return array
+    return (array << above) >> (above + below)
+
+
+def _turned(array: Any, form: PixelFormat) -> Any:
+    return ~array if form.signed else (1 << form.bits_stored) - 1 - array
+
+
+def decode_slice(cine: Acquisition) -> list[Frame]:
+    """The frames of a slice, see `decode`."""
+    return [decode(image) for image in cine.images]
 
 
 def stack_pixels(
     slices: Sequence[Acquisition], bits: Bits
 ) -> tuple[npt.NDArray[np.uint8] | npt.NDArray[np.uint16], tuple[float, float]]:
-    """Decode slices into `[slice, frame, row, col]`, zero after the last frame of a shorter slice.
+    """Decode slices of equal matrix into `[slice, frame, row, col]` in native size, and say which window was used."""
+    stack = make_stack(slices, [decode_slice(one) for one in slices], PixelRules(bits))
+    return stack.pixels, stack.window
+
+
+def require_size(slices: Sequence[Acquisition], rules: PixelRules) -> None:
+    """Refuse a stack that would need more memory than any cine, before a pixel is decoded.
+
+    Raises:
+        PreprocessError: too many pixels, as they are or as they would be.
+    """
+    first = slices[0].images[0]
+    grid = Grid.of((first.rows, first.cols), first.spacing, rules.spacing_mm, rules.crop)
+    n_frames = len(slices) * max(len(one.images) for one in slices)
+    for rows, cols in (grid.old, (grid.rows.size, grid.cols.size), grid.size):
+        if n_frames * rows * cols > _MOST_PIXELS:
+            raise PreprocessError(f"stack of more than {_MOST_PIXELS} pixels (refused)")
+
+
+def make_stack(slices: Sequence[Acquisition], frames: list[list[Frame]], rules: PixelRules) -> StackPixels:
+    """Bring decoded slices to one scale and one array.
 
     Args:
         slices: cines of equal matrix.
-        bits: 8 maps the window between `PERCENTILES` to 0–255; 16 keeps the scanner's stored values.
+        frames: their pixels, from `decode_slice`.
+        rules: bits, spacing and crop.
 
-    Returns:
-        The pixels, and the rescaled scanner values that became 0 and the largest storable value.
+    Raises:
+        PreprocessError: values span more than can be stored.
     """
-    form = slices[0].images[0].pixels
-    slope, intercept = form.slope, form.intercept
-    frames = [[decode(image) for image in one.images] for one in slices]
-    scales = {(image.pixels.slope, image.pixels.intercept) for one in slices for image in one.images}
-    if len(scales) > 1:
-        frames, slope, intercept = _common_scale(slices, frames)
-    return _to_bytes(frames, slope, intercept) if bits == 8 else _to_words(frames, slope, intercept)
+    images = [image for one in slices for image in one.images]
+    slope, intercept, padding = images[0].pixels.slope, images[0].pixels.intercept, _padding(images[0].pixels)
+    forms = {(image.pixels.slope, image.pixels.intercept, _padding(image.pixels)) for image in images}
+    if len(forms) > 1:
+        frames, slope = _common_scale(slices, frames)
+        intercept, padding = 0.0, None
+    window = _window(frames, padding, slope < 0) if rules.bits == 8 else _words(frames)
+    grid = Grid.of((images[0].rows, images[0].cols), images[0].spacing, rules.spacing_mm, rules.crop)
+    pixels = grid.cut(_fill(frames, window, grid))
+    first, last = window.ends
+    return StackPixels(pixels, (slope * first + intercept, slope * last + intercept), grid)
 
 
-def _common_scale(
-    slices: Sequence[Acquisition], frames: list[list[npt.NDArray[np.int32]]]
-) -> tuple[list[list[npt.NDArray[np.int32]]], float, float]:
+def _padding(form: PixelFormat) -> int | None:
+    if form.padding is None or not form.inverted:
+        return form.padding
+    return int(_turned(form.padding, form))
+
+
+def _common_scale(slices: Sequence[Acquisition], frames: list[list[Frame]]) -> tuple[list[list[Frame]], float]:
     """Bring frames with different rescale factors to integers of the finest slope, intercept 0."""
-    slope = min(abs(image.pixels.slope) for one in slices for image in one.images)
+    pairs = [list(zip(one.images, arrays, strict=True)) for one, arrays in zip(slices, frames, strict=True)]
+    flat = [(image.pixels, array) for image, array in chain(*pairs)]
     largest = max(
-        float(np.abs(array).max()) * abs(image.pixels.slope) + abs(image.pixels.intercept)
-        for one, arrays in zip(slices, frames, strict=True)
-        for image, array in zip(one.images, arrays, strict=True)
+        max(abs(int(array.min())), abs(int(array.max()))) * abs(form.slope) + abs(form.intercept)
+        for form, array in flat
     )
-    slope = max(slope, largest / 60_000)
-    scaled = [
-        [
-            np.rint((array * image.pixels.slope + image.pixels.intercept) / slope).astype(np.int32)
-            for image, array in zip(one.images, arrays, strict=True)
-        ]
-        for one, arrays in zip(slices, frames, strict=True)
-    ]
-    return scaled, slope, 0.0
+    slope = max(min(abs(form.slope) for form, _ in flat), largest / 60_000)
+    return [[_scaled(image.pixels, array, slope) for image, array in one] for one in pairs], slope
 
 
-def _fill(frames: list[list[npt.NDArray[np.int32]]], kind: type[Any], table: npt.NDArray[Any], low: int) -> Any:
-    shape = (len(frames), max(map(len, frames)), *frames[0][0].shape)
-    out = np.zeros(shape, dtype=kind)
-    for index, arrays in enumerate(frames):
-        for frame, array in enumerate(arrays):
-            np.take(table, array - low, out=out[index, frame], mode="clip")
-    return out
+def _scaled(form: PixelFormat, array: Frame, slope: float) -> Frame:
+    """Rescaled integers; padding becomes the smallest value of the image itself."""
+    scaled = np.rint((array * form.slope + form.intercept) / slope).astype(np.int32)
+    is_padding = array == _padding(form)
+    if form.padding is not None and not is_padding.all():
+        scaled[is_padding] = scaled[~is_padding].min()
+    return scaled
 
 
-def _bounds(frames: list[list[npt.NDArray[np.int32]]]) -> tuple[int, int]:
-    low = min(int(array.min()) for arrays in frames for array in arrays)
-    high = max(int(array.max()) for arrays in frames for array in arrays)
+@dataclass(frozen=True)
+class _Window:
+    """How integers become stored numbers.
+
+    Attributes:
+        low: smallest integer.
+        high: largest integer.
+        ends: what becomes 0 and the largest storable value.
+        kind: type of the stored numbers.
+        padding: integer that becomes 0, where there is one.
+    """
+
+    low: int
+    high: int
+    ends: tuple[int, int]
+    kind: type[np.uint8] | type[np.uint16]
+    padding: int | None = None
+
+    def map(self, values: npt.NDArray[Any]) -> Frame:
+        """Numbers to what is stored, `[...]`."""
+        first, last = self.ends
+        largest = np.iinfo(self.kind).max
+        return np.rint(np.clip((values - first) / (last - first), 0.0, 1.0) * largest).astype(self.kind)
+
+    def table(self) -> Frame:
+        """What is stored for `low` to `high`."""
+        table = self.map(np.arange(self.low, self.high + 1, dtype=np.float64))
+        if self.padding is not None and self.low <= self.padding <= self.high:
+            table[self.padding - self.low] = 0
+        return table
+
+
+def _bounds(frames: list[list[Frame]]) -> tuple[int, int]:
+    low = min(int(array.min()) for array in chain(*frames))
+    high = max(int(array.max()) for array in chain(*frames))
     if high - low > 1 << 17:
         raise PreprocessError("pixel values span more than 17 bits")
-    return low, high
+    return (0 if low >= 0 and high < 1 << 16 else low), high
 
 
-def _to_bytes(
-    frames: list[list[npt.NDArray[np.int32]]], slope: float, intercept: float
-) -> tuple[npt.NDArray[np.uint8], tuple[float, float]]:
+def _from_zero(array: Frame, low: int) -> Frame:
+    return array if low == 0 else array.astype(np.int32) - low
+
+
+def _window(frames: list[list[Frame]], padding: int | None, is_turned: bool) -> _Window:
+    """8 bits: the values between two percentiles of all pixels but padding."""
     low, high = _bounds(frames)
     counts = np.zeros(high - low + 1, dtype=np.int64)
-    for arrays in frames:
-        for array in arrays:
-            counts += np.bincount((array - low).ravel(), minlength=len(counts))
+    for array in chain(*frames):
+        counts += np.bincount(_from_zero(array, low).ravel(), minlength=len(counts))
+    if padding is not None and low <= padding <= high and counts[padding - low] < counts.sum():
+        counts[padding - low] = 0
     share = np.cumsum(counts) / counts.sum() * 100.0
     bottom, top = (low + int(np.searchsorted(share, percent)) for percent in PERCENTILES)
     top = max(top, bottom + 1)
-    values = np.arange(low, high + 1, dtype=np.float64)
-    table = np.rint(np.clip((values - bottom) / (top - bottom), 0.0, 1.0) * 255.0)
-    if slope < 0:
-        table, bottom, top = 255.0 - table, top, bottom
-    pixels = _fill(frames, np.uint8, table.astype(np.uint8), low)
-    return pixels, (slope * bottom + intercept, slope * top + intercept)
+    return _Window(low, high, (top, bottom) if is_turned else (bottom, top), np.uint8, padding)
 
 
-def _to_words(
-    frames: list[list[npt.NDArray[np.int32]]], slope: float, intercept: float
-) -> tuple[npt.NDArray[np.uint16], tuple[float, float]]:
+def _words(frames: list[list[Frame]]) -> _Window:
+    """16 bits: the stored values, but for an offset where they are negative."""
     low, high = _bounds(frames)
     offset = low if low < 0 or high > 65_535 else 0
     if high - offset > 65_535:
         raise PreprocessError("pixel values span more than 16 bits")
-    table = (np.arange(low, high + 1) - offset).astype(np.uint16)
-    pixels = _fill(frames, np.uint16, table, low)
-    return pixels, (slope * offset + intercept, slope * (offset + 65_535) + intercept)
+    return _Window(low, high, (offset, offset + 65_535), np.uint16)
+
+
+def _fill(frames: list[list[Frame]], window: _Window, grid: Grid) -> Any:
+    shape = (len(frames), max(map(len, frames)), grid.rows.size, grid.cols.size)
+    out = np.zeros(shape, dtype=window.kind)
+    table = window.table()
+    for index, arrays in enumerate(frames):
+        for frame, array in enumerate(arrays):
+            if grid.is_resampled:
+                out[index, frame] = window.map(grid.resample(_without_padding(array, window)))
+            else:
+                np.take(table, _from_zero(array, window.low), out=out[index, frame], mode="clip")
+    return out
+
+
+def _without_padding(array: Frame, window: _Window) -> Frame:
+    """Padding as dark as can be, so that it does not bleed into its neighbours."""
+    return array if window.padding is None else np.where(array == window.padding, window.ends[0], array)

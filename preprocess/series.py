@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from preprocess.dicom import Image
+from preprocess.dicom import Image, component_of
 from preprocess.geometry import Vector, angle_between_lines, cluster, plane_normal
 
 __all__ = [
@@ -16,8 +16,11 @@ __all__ = [
     "Acquisition",
     "Series",
     "acquisitions",
+    "centre",
     "missing_frames",
     "order_frames",
+    "position_tolerance",
+    "same_direction",
     "same_plane",
     "split_series",
     "usual_count",
@@ -30,7 +33,7 @@ _LONGEST_CYCLE = 5000.0  # ms; trigger times beyond it are no times since the R 
 
 @dataclass(frozen=True)
 class Series:
-    """Frames of one source series that share plane orientation, matrix and spacing; sorted by instance."""
+    """Frames of one source series that share plane, matrix, spacing and kind of signal; sorted by instance."""
 
     images: tuple[Image, ...]
 
@@ -68,8 +71,13 @@ def same_plane(first: Image, second: Image, degrees: float = _SAME_DIRECTION) ->
     """True where two frames are parallel, equally turned and of the same matrix and spacing."""
     if (first.rows, first.cols) != (second.rows, second.cols):
         return False
-    if not np.allclose(first.spacing, second.spacing, rtol=0.01):
+    if first.spacing != second.spacing and not np.allclose(first.spacing, second.spacing, rtol=0.01):
         return False
+    return same_direction(first, second, degrees)
+
+
+def same_direction(first: Image, second: Image, degrees: float = _SAME_DIRECTION) -> bool:
+    """True where two frames are parallel and equally turned."""
     if first.orientation == second.orientation:
         return True
     rows = float(np.dot(first.orientation[:3], second.orientation[:3]))
@@ -78,7 +86,7 @@ def same_plane(first: Image, second: Image, degrees: float = _SAME_DIRECTION) ->
 
 
 def split_series(images: Sequence[Image]) -> list[Series]:
-    """Group frames by series UID, and within it by plane; the order of `images` does not matter."""
+    """Group frames by series UID, in it by plane and kind of signal; the order of `images` does not matter."""
     groups: list[list[Image]] = []
     for image in sorted(images, key=lambda one: (one.series_uid, one.instance_number, one.instance_uid)):
         home = next((group for group in reversed(groups) if _belongs(image, group[0])), None)
@@ -90,7 +98,20 @@ def split_series(images: Sequence[Image]) -> list[Series]:
 
 
 def _belongs(image: Image, first: Image) -> bool:
-    return image.series_uid == first.series_uid and same_plane(image, first)
+    if image.series_uid != first.series_uid or image.flaw != first.flaw:
+        return False
+    is_same_kind = image.image_type == first.image_type or component_of(image.image_type) == component_of(
+        first.image_type
+    )
+    return is_same_kind and same_plane(image, first)
+
+
+def centre(image: Image) -> Vector:
+    """Middle of a frame in mm: where slices are slightly tilted, a corner tells little about their order."""
+    along_row, along_column = np.asarray(image.orientation).reshape(2, 3)
+    half_width, half_height = (image.cols - 1) / 2 * image.spacing[1], (image.rows - 1) / 2 * image.spacing[0]
+    middle: Vector = np.asarray(image.position) + half_width * along_row + half_height * along_column
+    return middle
 
 
 def acquisitions(series: Series) -> list[Acquisition]:
@@ -103,7 +124,8 @@ def acquisitions(series: Series) -> list[Acquisition]:
 
 
 def _by_position(series: Series) -> list[list[tuple[Image, float]]]:
-    positions = [float(np.dot(image.position, series.normal)) for image in series.images]
+    normal = series.normal
+    positions = [float(centre(image) @ normal) for image in series.images]
     groups = cluster(positions, position_tolerance(series.first.thickness))
     return [[(series.images[index], positions[index]) for index in sorted(group)] for group in groups]
 
@@ -126,7 +148,10 @@ def _plausible(times: Sequence[float]) -> bool:
 
 
 def order_frames(images: Sequence[Image]) -> tuple[Image, ...]:
-    """Sort the frames of one acquisition: by plausible trigger times, temporal index or instance number."""
+    """Sort the frames of one acquisition.
+
+    By plausible trigger times, else by temporal index, else by percentage of the heart beat, else by instance number.
+    """
     by_instance = sorted(images, key=lambda image: (image.instance_number, image.instance_uid))
     by_time = sorted(by_instance, key=lambda image: image.trigger_time)
     indices = [image.temporal_index for image in images]
@@ -134,7 +159,11 @@ def order_frames(images: Sequence[Image]) -> tuple[Image, ...]:
     by_index = sorted(by_instance, key=lambda image: image.temporal_index)
     if _plausible([image.trigger_time for image in images]) and (not has_index or by_time == by_index):
         return tuple(by_time)
-    return tuple(by_index if has_index else by_instance)
+    if has_index:
+        return tuple(by_index)
+    percents = [image.phase_percent for image in images]
+    has_percent = bool(np.isfinite(percents).all()) and len(set(percents)) == len(percents)
+    return tuple(sorted(by_instance, key=lambda image: image.phase_percent) if has_percent else by_instance)
 
 
 def _repeats(images: list[Image]) -> list[list[Image]]:
@@ -152,18 +181,27 @@ def _repeats(images: list[Image]) -> list[list[Image]]:
 
 def _is_whole(images: list[Image]) -> bool:
     """True for at least two frames with distinct times: they can be an acquisition of their own."""
-    times = [_clock(image) for image in images]
+    times = _clock(images)
     return len(images) > 1 and len(set(times)) == len(times)
 
 
-def _clock(image: Image) -> float:
-    return float(image.temporal_index) if image.temporal_index > 0 else image.trigger_time
+def _clock(images: Sequence[Image]) -> list[float]:
+    """When each frame is in the heart beat, by the first kind of number that all have and that differs."""
+    kinds = (
+        [image.temporal_index or np.nan for image in images],
+        [image.trigger_time for image in images],
+        [image.phase_percent for image in images],
+    )
+    for times in kinds:
+        if np.isfinite(times).all() and len(set(times)) > 1:
+            return [float(time) for time in times]
+    return [np.nan] * len(images)
 
 
 def _by_clock(images: list[Image]) -> list[list[Image]]:
     ordered = sorted(images, key=lambda image: (image.instance_number, image.instance_uid))
-    times = [_clock(image) for image in ordered]
-    if any(np.isnan(times)) or len(set(times)) == 1:
+    times = _clock(ordered)
+    if any(np.isnan(times)):
         return [images]
     runs: list[list[Image]] = []
     for index, image in enumerate(ordered):

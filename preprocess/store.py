@@ -65,6 +65,7 @@ class CineStack:
         image_position: `[slice, 3]`, centre of the first pixel in mm (LPS).
         trigger_time: `[slice, frame]` in ms; NaN where unknown or padded.
         intensity_window: scanner values that became 0 and the largest stored value.
+        intensity_percentiles: of all pixels of the stack, between which the window was laid; None where it was not.
     """
 
     pixels: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
@@ -75,6 +76,7 @@ class CineStack:
     image_position: npt.NDArray[np.float64]
     trigger_time: npt.NDArray[np.float64]
     intensity_window: tuple[float, float]
+    intensity_percentiles: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -177,6 +179,8 @@ def _write_stack(file: h5py.File, view: View, stack: CineStack) -> list[str]:
     )
     for name in _STACK_ATTRIBUTES:
         data.attrs[name] = getattr(stack, name)
+    if stack.intensity_percentiles is not None:
+        data.attrs["intensity_percentiles"] = stack.intensity_percentiles
     hashes = [slice_sha256(stack, index) for index in range(len(stack.pixels))]
     data.attrs["slice_sha256"] = hashes
     return hashes
@@ -203,6 +207,8 @@ def _read_stack(data: h5py.Dataset, with_pixels: bool) -> CineStack:
     for name in ("pixel_spacing", "intensity_window"):
         attrs[name] = tuple(float(value) for value in attrs[name])
     attrs["slice_thickness"] = float(attrs["slice_thickness"])
+    if "intensity_percentiles" in data.attrs:
+        attrs["intensity_percentiles"] = tuple(float(value) for value in data.attrs["intensity_percentiles"])
     pixels = data[()] if with_pixels else np.empty((*data.shape[:1], 0, *data.shape[2:]), data.dtype)
     return CineStack(pixels=pixels, **attrs)
 

@@ -10,9 +10,10 @@ import numpy as np
 from preprocess.dicom import Image
 from preprocess.errors import PreprocessError
 from preprocess.files import remove_stale
+from preprocess.flow import mark_flow
 from preprocess.job import Job
 from preprocess.ledger import STORED, Row
-from preprocess.pixels import Bits, decode, stack_pixels
+from preprocess.pixels import PERCENTILES, Frame, PixelRules, decode_slice, make_stack, require_size
 from preprocess.recognise import recognise
 from preprocess.series import MIN_PHASES, Acquisition, acquisitions, missing_frames, split_series, usual_count
 from preprocess.stacks import Candidate, Choice, choose
@@ -34,7 +35,7 @@ def convert_study(images: list[Image], blank: Row, job: Job) -> list[Row]:
     Returns:
         A row per series and per position that was left out.
     """
-    series = split_series(images)
+    series = mark_flow(split_series(images))
     cines = [tuple(acquisitions(one)) for one in series]
     is_cine = [any(len(cine.images) >= MIN_PHASES for cine in group) for group in cines]
     decisions = recognise(series, is_cine)
@@ -53,7 +54,7 @@ def convert_study(images: list[Image], blank: Row, job: Job) -> list[Row]:
                 stacks[view] = stack
     if stacks:
         remove_stale(study_path(job.store, blank.patient, blank.study))
-        write_study(job.store, Study(blank.patient, blank.study, stacks, study_info(images)))
+        write_study(job.store, Study(blank.patient, blank.study, stacks, study_info(images, job.keep_age_sex)))
     return _merged(rows)
 
 
@@ -83,8 +84,7 @@ def _why_no_view(candidate: Candidate) -> str:
 
 def _process_view(view: View, group: list[Candidate], blank: Row, job: Job) -> tuple[CineStack | None, list[Row]]:
     choice = choose(view, group)
-    _drop_undecodable(choice)
-    stack = _stack(choice.slices, job.bits) if choice.slices else None
+    stack = _stack(choice, job.rules)
     rejected = {id(candidate): reason for candidate, reason in choice.rejected}
     rows: list[Row] = []
     for candidate in group:
@@ -97,16 +97,36 @@ def _process_view(view: View, group: list[Candidate], blank: Row, job: Job) -> t
     return stack, rows
 
 
-def _drop_undecodable(choice: Choice) -> None:
-    """Leave out slices with a compressed frame that cannot be decoded; plain pixels were checked when read."""
-    for cine in list(choice.slices):
-        try:
-            for image in cine.images:
-                if image.pixels.frame is not None:
-                    decode(image)
-        except PreprocessError as error:
-            choice.slices.remove(cine)
-            choice.left_out.append((cine, error.problem))
+def _stack(choice: Choice, rules: PixelRules) -> CineStack | None:
+    """Decode the chosen slices; what cannot be stored moves to those left out, with the reason."""
+    if not choice.slices:
+        return None
+    try:
+        require_size(choice.slices, rules)
+        frames = _decoded(choice)
+        return _as_stored(choice.slices, frames, rules) if frames else None
+    except PreprocessError as error:
+        choice.left_out += [(cine, error.problem) for cine in choice.slices]
+        choice.slices.clear()
+        return None
+
+
+def _decoded(choice: Choice) -> list[list[Frame]]:
+    """Pixels of each slice; one whose pixels cannot be decoded gives way to a repeat, or is left out."""
+    found: list[list[Frame]] = []
+    slices: list[Acquisition] = []
+    for cine in choice.slices:
+        for one in (cine, *choice.spares.get(id(cine), ())):
+            try:
+                found.append(decode_slice(one))
+            except PreprocessError as error:
+                choice.leave_out(one, error.problem)
+            else:
+                choice.use(one)
+                slices.append(one)
+                break
+    choice.slices[:] = slices
+    return found
 
 
 def _is_in(cine: Acquisition, cines: Sequence[Acquisition]) -> bool:
@@ -150,19 +170,24 @@ def _position_rows(candidate: Candidate, choice: Choice, blank: Row, job: Job) -
     ]
 
 
-def _stack(slices: Sequence[Acquisition], bits: Bits) -> CineStack:
-    pixels, window = stack_pixels(slices, bits)
-    times = np.full(pixels.shape[:2], np.nan)
+def _as_stored(slices: Sequence[Acquisition], frames: list[list[Frame]], rules: PixelRules) -> CineStack:
+    stack = make_stack(slices, frames, rules)
+    times = np.full(stack.pixels.shape[:2], np.nan)
     for index, cine in enumerate(slices):
         times[index, : len(cine.images)] = [image.trigger_time for image in cine.images]
     first = slices[0].images[0]
+    corners = [
+        stack.grid.moved(np.array(image.position), np.array(image.orientation), first.spacing)
+        for image in (cine.images[0] for cine in slices)
+    ]
     return CineStack(
-        pixels=pixels,
+        pixels=stack.pixels,
         n_frames=np.array([len(cine.images) for cine in slices], dtype=np.int32),
-        pixel_spacing=first.spacing,
+        pixel_spacing=stack.grid.spacing,
         slice_thickness=first.thickness,
         image_orientation=np.array(first.orientation, dtype=np.float64),
-        image_position=np.array([cine.images[0].position for cine in slices], dtype=np.float64),
+        image_position=np.array(corners, dtype=np.float64),
         trigger_time=times,
-        intensity_window=window,
+        intensity_window=stack.window,
+        intensity_percentiles=PERCENTILES if rules.bits == 8 else None,
     )

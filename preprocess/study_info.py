@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from datetime import date
 
 from preprocess.dicom import Image
@@ -32,11 +33,12 @@ _MODEL_WORDS = re.compile(
 )
 
 
-def study_info(images: list[Image]) -> StudyInfo:
-    """Facts of a study; each is taken from the first file (by UID) that states it.
+def study_info(images: Sequence[Image], keep_age_sex: bool = True) -> StudyInfo:
+    """Facts of a study; each is taken from the first file that states it, in the order of the facts themselves.
 
     Args:
         images: all frames of the study.
+        keep_age_sex: False leaves sex and age empty.
     """
     ordered = sorted({image.facts for image in images})
     columns = [next((value for value in column if value), "") for column in zip(*ordered, strict=True)]
@@ -45,8 +47,8 @@ def study_info(images: list[Image]) -> StudyInfo:
         vendor=_vendor(vendor),
         model=_model(model),
         field_strength=_field_strength(field),
-        sex=sex.upper() if sex.upper() in ("F", "M", "O") else "",
-        age=_age(age, birth, day),
+        sex=sex.upper() if keep_age_sex and sex.upper() in ("F", "M", "O") else "",
+        age=_age(age, birth, day) if keep_age_sex else math.nan,
     )
 
 
@@ -76,15 +78,15 @@ def _field_strength(value: str) -> float:
 
 def _age(age: str, birth: str, day: str) -> float:
     """Age in years; everything above 89 is 90, as one who is that old could be recognised by it."""
-    match = re.fullmatch(r"(\d{1,3})([DWMY])", age.upper())
+    match = re.fullmatch(r"(\d{1,5})([DWMY])", age.upper())
     if match:
-        years = int(match[1]) / {"D": 365.25, "W": 52.18, "M": 12.0, "Y": 1.0}[match[2]]
+        years = math.floor(int(match[1]) / {"D": 365.25, "W": 52.18, "M": 12.0, "Y": 1.0}[match[2]])
     else:
         born, scanned = _date(birth), _date(day)
         if born is None or scanned is None or scanned < born:
             return math.nan
-        years = (scanned - born).days / 365.25
-    return 90.0 if years > 89 else float(math.floor(years))
+        years = scanned.year - born.year - ((scanned.month, scanned.day) < (born.month, born.day))
+    return float(min(years, 90))
 
 
 def _date(value: str) -> date | None:

@@ -120,9 +120,9 @@ SHARED_KEYWORDS = [
 ]
 
 
-def enhanced(compress: bool = False) -> tuple[bytes, SeriesSpec]:
+def enhanced(compress: bool = False, size: tuple[int, int] = SPEC.size) -> tuple[bytes, SeriesSpec]:
     """Two slices of twelve frames in one Enhanced MR file."""
-    spec = replace(SPEC, n_slices=2)
+    spec = replace(SPEC, n_slices=2, size=size)
     first = dataset(spec, 0, 0)
     ds = Dataset()
     ds.file_meta = FileMetaDataset()
