@@ -1,4 +1,4 @@
-"""The view of each series of a study: exclusions, then its description, then its geometry."""
+"""The view of each series of a study: exclusions, the site's rules, its description, then its geometry."""
 
 from __future__ import annotations
 
@@ -7,15 +7,19 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 
-from preprocess.geometry import Vector
-from preprocess.series import Series
-from preprocess.view_geometry import by_geometry, is_short_axis_of, long_axis
+import numpy as np
+
+from preprocess.dicom import Image
+from preprocess.series import MIN_PHASES, Series
+from preprocess.site_rules import SiteRules
+from preprocess.view_planes import Plane, estimate_axis, judge_planes
 from preprocess.view_rules import Decision, by_description
+from preprocess.view_words import LONGEST
 from preprocess.views import View
 
 __all__ = ["decide", "described", "recognise"]
 
-described = lru_cache(maxsize=4096)(by_description)
+_LONGEST_BEAT = 3000.0  # ms between the first and the last trigger time of a cine: 20 beats a minute
 
 _EXCLUDED_TYPES = {
     "LOCALIZER": "localiser or scout",
@@ -36,8 +40,27 @@ _EXCLUDED_TYPES = {
 _VELOCITY_SEQUENCE = re.compile(r"_v\d+(?:in|ph|rl|ap|fh)", re.IGNORECASE)
 
 
-def decide(series: Series) -> Decision:
-    """What the headers of one series say by themselves, before geometry."""
+def described(description: str, rules: SiteRules | None = None) -> Decision:
+    """What a name alone says; where it is `final`, nothing of the series will be stored.
+
+    Args:
+        description: SeriesDescription (or ProtocolName).
+        rules: the site's own, which come first.
+    """
+    return _described(description[:LONGEST], rules)
+
+
+@lru_cache(maxsize=4096)
+def _described(description: str, rules: SiteRules | None) -> Decision:
+    own = rules.decide(description) if rules else None
+    return own or by_description(description)
+
+
+def decide(series: Series, rules: SiteRules | None = None) -> Decision:
+    """What the headers of one series say by themselves, before geometry.
+
+    A site's rules overrule what names say, and never what image type, sequence and colour say.
+    """
     image = series.first
     if image.flaw:
         return Decision(None, 1.0, image.flaw, final=True)
@@ -46,50 +69,59 @@ def decide(series: Series) -> Decision:
             return Decision(None, 0.95, f"image type: {_EXCLUDED_TYPES[word]}", final=True)
     if _VELOCITY_SEQUENCE.search(image.sequence_name):
         return Decision(None, 0.95, "sequence: phase contrast (flow)", final=True)
-    return described(image.description)
+    return described(image.description, rules)
 
 
-def recognise(series: Sequence[Series], is_cine: Sequence[bool]) -> list[Decision]:
+def recognise(series: Sequence[Series], is_cine: Sequence[bool], rules: SiteRules | None = None) -> list[Decision]:
     """Decide the view of every series of a study.
 
     Args:
         series: all series of the study.
         is_cine: for each of them, whether any slice has the frames of a cine; others are not judged by geometry.
+        rules: the site's own rules about names.
     """
-    decisions = [decide(one) for one in series]
-    pairs = list(zip(series, decisions, is_cine, strict=True))
-    normals = [one.normal for one, decision, cine in pairs if cine and _is_named_sax(one, decision)]
-    if not normals:
-        normals = [one.normal for one, decision, cine in pairs if cine and _is_sax_plane(one, decision)]
-        decisions = [_settle_sax(*pair) for pair in pairs]
-        pairs = list(zip(series, decisions, is_cine, strict=True))
-    axis, own_axis = long_axis(normals), bool(normals)
-    return [_settle(one, decision, cine, axis, own_axis) for one, decision, cine in pairs]
+    decisions = [decide(one, rules) for one in series]
+    judged = [
+        index
+        for index, (decision, cine) in enumerate(zip(decisions, is_cine, strict=True))
+        if cine and not decision.final and (decision.view or _is_gated(series[index]))
+    ]
+    planes = [_plane(series[index], decisions[index]) for index in judged]
+    _, is_own = estimate_axis(planes)
+    for index, seen in zip(judged, judge_planes(planes), strict=True):
+        decisions[index] = _settle(decisions[index], seen, is_own)
+    return [
+        replace(decision, reason=f"{decision.reason}; no trigger times of one heart beat")
+        if cine and not decision.final and decision.view is None and index not in judged
+        else decision
+        for index, (decision, cine) in enumerate(zip(decisions, is_cine, strict=True))
+    ]
 
 
-def _is_named_sax(series: Series, decision: Decision) -> bool:
-    return decision.view is View.SAX and decision.tier == 3 and is_short_axis_of(series.first.orientation)
+def _is_gated(series: Series) -> bool:
+    """True where the frames are spread over a heart beat; perfusion and other dynamics are not."""
+    times = {image.trigger_time for image in series.images if np.isfinite(image.trigger_time)}
+    return len(times) >= MIN_PHASES and max(times) - min(times) <= _LONGEST_BEAT
 
 
-def _is_sax_plane(series: Series, decision: Decision) -> bool:
-    if decision.final or decision.view is not None:
-        return False
-    return by_geometry(series.first.orientation, long_axis([]), own_axis=False).view is View.SAX
+def _plane(series: Series, decision: Decision) -> Plane:
+    positions = np.array([image.position for image in series.images], dtype=np.float64)
+    along = positions @ series.normal
+    first = series.images[int(np.argsort(along)[len(along) // 2])]
+    return Plane(series.normal, _centre(first), float(np.ptp(along)), decision.view if decision.tier == 3 else None)
 
 
-def _settle_sax(series: Series, decision: Decision, cine: bool) -> Decision:
-    """Without a named short axis, planes near the population's short axis are taken as one."""
-    if not cine or not _is_sax_plane(series, decision):
-        return decision
-    seen = by_geometry(series.first.orientation, long_axis([]), own_axis=False)
-    return replace(seen, reason=f"{decision.reason}; {seen.reason}")
+def _centre(image: Image) -> np.ndarray:
+    """Middle of the field of view `[3]`, mm."""
+    row, column = np.array(image.orientation[:3]), np.array(image.orientation[3:])
+    right, down = (image.cols - 1) / 2 * image.spacing[1], (image.rows - 1) / 2 * image.spacing[0]
+    return np.asarray(np.array(image.position) + right * row + down * column)
 
 
-def _settle(series: Series, decision: Decision, cine: bool, axis: Vector, own_axis: bool) -> Decision:
+def _settle(decision: Decision, seen: Decision, own_axis: bool) -> Decision:
     """Let geometry fill in what the description leaves open, and doubt what contradicts it."""
-    if decision.final or not cine:
+    if decision.by_site:
         return decision
-    seen = by_geometry(series.first.orientation, axis, own_axis=own_axis)
     if decision.view is None:
         return replace(seen, reason=f"{decision.reason}; {seen.reason}")
     if (decision.view is View.SAX) != (seen.view is View.SAX) and (own_axis or decision.view is View.SAX):

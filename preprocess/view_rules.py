@@ -1,15 +1,11 @@
-r"""What a series description says about the view: general word patterns, no list of names.
-
-A description is first brought into one form, in which every word stands alone: `tfisp_cine_4CH(STACK)` becomes
-`tfisp cine 4 ch stack`, and every spelling of the short axis becomes `sax`. Exclusions come before views.
-"""
+"""What a series description says about the view: exclusions come before views, and nothing is a list of names."""
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from dataclasses import dataclass
 
+from preprocess import view_words
+from preprocess.view_words import normalise
 from preprocess.views import View
 
 __all__ = ["Decision", "by_description", "normalise"]
@@ -24,6 +20,7 @@ class Decision:
         primary: this alone is enough to call the series the standard cine of its view; where it is not (repeats,
             stacks of a long axis, free breathing …), conversion uses the series if there is none better.
         tier: higher tiers are preferred: 3 named, 2 by geometry or as outflow tract, 1 a lesser variant.
+        by_site: a site's own rule said so; geometry neither changes nor doubts it.
     """
 
     view: View | None
@@ -32,132 +29,71 @@ class Decision:
     final: bool = False
     primary: bool = True
     tier: int = 3
+    by_site: bool = False
 
 
-_SAX = (
-    r"(?:short ?ax(?:is|es|e)?|sh ?ax(?:is)?|s ?ax|sa ?xs?|saxs?|sa|petit axe|kurze? ?achse|eje corto|asse corto"
-    r"|eixo curto|korte as)"
-)
-_CHAMBER = r"(?:ch|chb?|chs|chamb?|chambers?|cv|cav|cavites?|kammer\w*|kb|kam|kamer\w*|cam|camaras?|camere|c)"
-_CINE = r"cine|fiesta|b ?ffe|b ?tfe|ssfp|retro|kine|kino|cines"
-
-# What each exclusion is called, and the words that betray it. The order decides which reason is given.
-_EXCLUSIONS: tuple[tuple[str, str], ...] = (
-    ("overlay or derived result", r"inline|vf|result\w*|processed|screen ?shots?|summary|report|secondary"),
-    (
-        "localiser or scout",
-        r"loc\w*|lokal\w*|\w*scouts?|survey\w*|surv|3 (?:p|pl|plane)|pilot|planning|reperage|calibration|define\w*"
-        r"|tumble",
-    ),
-    ("test or trial scan", r"tests?|try|trial|dev|approx|v?wip"),
-    (
-        "phase contrast (flow)",
-        r"\w*flow\w*|venc\w*|p ?c|phase contrast|\w*velocit\w*|4 d\w*|5 d|vec|qp|qs|inflow|fast pc",
-    ),
-    ("tagging", r"m?tags?|tagging|\w*grid\w*|spamm|c spamm|harp|dense"),
-    (
-        "delayed enhancement",
-        r"\w*psir\w*"
-        r"|de(?! (?:la|le|l|los|las|v|vi|vg|ventr\w*)\b)"
-        r"|d[hm]e|m ?de|ps ?mde|\w*mde|lge|rehaussement|tardif|spat\w*|delay\w*|enhanc\w*|\w*viab\w*|ti|mag|ps",
-    ),
-    ("inversion recovery", r"[a-z]?ir(?: ?p| ?tfe| ?fse| ?epi)?|look ?locker|ll"),
-    (
-        "tissue mapping",
-        r"t [12]\w*|r ?2"
-        r"|\w*map|mapping|\w*molli|sasha|dixon|\w*mfgre|m?grase|me|\w*echo|\d+ ec|ec|moco|star|mer?ge",
-    ),
-    ("perfusion", r"perf\w*|first pass|mp|adenos\w*|dyn\w*|regadenoson"),
-    ("black blood or spin echo", r"\w*[tf]se|haste|\w*blade|bb|db|dark|black|blood|stir|spair|se"),
-    (
-        "vessel, valve or other part",
-        r"aort\w*|ao|aao|m ?pa|[rl]? ?pa|pulm\w*|valves?|av|mv|tv|mitral\w*|tricusp\w*|outlet|liver|chest|mra"
-        r"|angio\w*|svc|ivc|caval|pv|vein\w*|coronar\w*|arch|atri\w*|orifice|root|lung|thora\w*|abdom\w*"
-        r"|bifurcation|pericard\w*",
-    ),
-    ("right ventricle only", r"rvot|rvit|(?<!lv )rv(?! lv)"),
-    ("axial, coronal or sagittal plane", r"ax|axial|axials?|tra|trans\w*|sag\w*|cor|coro|coronal|oax"),
-    (
-        "real-time or ungated cine",
-        r"real ?time|rt|kt|interactive|non ?trig\w*|un ?gated|non gated|free ?breath\w*|spiral",
-    ),
-    ("three-dimensional or static scan", r"3 d\w*|vibe|lava|nav\w*|ss|sshot|single ?shot|mip|reference|ref"),
-)
-_COMPILED = tuple((name, re.compile(rf"\b(?:{pattern})\b")) for name, pattern in _EXCLUSIONS)
-_STILL_BALANCED = re.compile(r"\btru ?fi(?: ?sp)?\b|\btrue ?fisp\b|\btf ?i(?: ?sp)?\b")
-_LEVEL = re.compile(r"\b(?:mid|base|basal|apex|apical)\b")
-# Series of the right view that are seldom the standard cine of a study.
-_VARIANTS: tuple[tuple[str, re.Pattern[str], float], ...] = (
-    ("free breathing", re.compile(r"\bn ?bh\b"), 0.5),
-    ("spoiled gradient echo", re.compile(r"\b(?:f?spgr|spr|gre|flash|fl 2 d|t ?fl)\b"), 0.5),
-    ("accelerated in few shots", re.compile(r"\b(?:cs|\d shots?)\b"), 0.5),
-    ("function scan without the word cine", re.compile(r"^(?!.*\bcine\b).*\bfunct\w*"), 0.6),
-    ("stack of long axes", re.compile(r"\bstack\b"), 0.6),
-    ("a repeat", re.compile(r"\b(?:repeat\w*|rpt|redo)\b|\bbh [2-9]$"), 0.95),
-)
-_VIEWS: tuple[tuple[View, str], ...] = (
-    (View.CH4, rf"4 {_CHAMBER}|(?:four|quatre|vier|cuatro|quattro|quatro) ?{_CHAMBER}|vierkammer\w*|hla"),
-    (View.CH3, rf"3 {_CHAMBER}|(?:three|trois|drei|tres|tre) ?{_CHAMBER}|dreikammer\w*|aplax"),
-    (View.CH2, rf"2 {_CHAMBER}|(?:two|deux|zwei|dos|due) ?{_CHAMBER}|zweikammer\w*|vla"),
-    (View.SAX, r"sax"),
-)
-_VIEW_PATTERNS = tuple((view, re.compile(rf"\b(?:{pattern})\b")) for view, pattern in _VIEWS)
-_WORDS = {
-    View.CH4: "four-chamber",
-    View.CH3: "three-chamber",
-    View.CH2: "two-chamber",
-    View.SAX: "short-axis",
-}
-
-
-def normalise(description: str) -> str:
-    """Lower-case words, split at signs, at digits and at a change from small to capital letters."""
-    plain = unicodedata.normalize("NFKD", description).encode("ascii", "ignore").decode()  # é becomes e
-    words = re.sub(r"([a-z])([A-Z])", r"\1 \2", plain)
-    words = re.sub(r"[^a-z0-9]+", " ", words.lower())
-    words = re.sub(r"(?<=[a-z])(?=\d)|(?<=\d)(?=[a-z])", " ", words)
-    words = re.sub(r"\s+", " ", words).strip()
-    return re.sub(rf"\b{_SAX}\b", "sax", words)
+_NAMES = {View.CH4: "four-chamber", View.CH3: "three-chamber", View.CH2: "two-chamber", View.SAX: "short-axis"}
 
 
 def by_description(description: str) -> Decision:
     """Judge a series by its description alone.
 
     Args:
-        description: SeriesDescription (or ProtocolName) as written by the scanner.
+        description: SeriesDescription (or ProtocolName) as written by the scanner; its first 200 letters count.
     """
     words = normalise(description)
     if not words:
         return Decision(None, 0.0, "no description")
-    for name, pattern in _COMPILED:
-        if pattern.search(words):
-            return Decision(None, 0.95, f"description: {name}", final=True)
+    excluded = _exclusion(words)
+    if excluded:
+        return Decision(None, 0.95, f"description: {excluded}", final=True)
     return _positive(words)
 
 
+def _exclusion(words: str) -> str:
+    """What else than a cine of the left ventricle the words speak of; empty if nothing."""
+    for name, pattern in view_words.EXCLUSIONS:
+        if pattern.search(words):
+            return name
+    if view_words.RIGHT_OUTFLOW.search(words):
+        return "right ventricle only"
+    if view_words.RIGHT.search(words) and not view_words.LEFT.search(words):
+        return "right ventricle only"
+    if view_words.STRESS.search(words) and not view_words.CINE.search(words):
+        return "perfusion (a stress or rest scan without the word cine)"
+    return ""
+
+
 def _positive(words: str) -> Decision:
-    has_cine = re.search(rf"\b(?:{_CINE})\b", words) is not None
-    if _STILL_BALANCED.search(words) and not has_cine:
+    has_cine = view_words.CINE.search(words) is not None
+    if view_words.STILL.search(words) and not has_cine:
         return Decision(None, 0.7, "description: balanced SSFP without the word cine (a still image)")
-    found = [view for view, pattern in _VIEW_PATTERNS if pattern.search(words)]
+    found = [view for view, pattern in view_words.VIEWS if pattern.search(words)]
     if len(found) > 1:
         return Decision(None, 0.5, "description: names several views")
     if not found:
         return _outflow_tract(words, has_cine)
-    if not has_cine and _LEVEL.search(words):
+    if not has_cine and view_words.LEVEL.search(words):
         return Decision(None, 0.6, "description: a single level without the word cine")
-    name = f"description: {_WORDS[found[0]]}"
-    for variant, pattern, confidence in _VARIANTS:
-        is_long_axis_stack = variant != "stack of long axes" or found[0] is not View.SAX
-        if is_long_axis_stack and pattern.search(words):
+    return _variant(words, found[0]) or Decision(
+        found[0], 0.95 if has_cine else 0.8, f"description: {_NAMES[found[0]]}"
+    )
+
+
+def _variant(words: str, view: View) -> Decision | None:
+    """The decision for a series of the view that is seldom its standard cine."""
+    for variant, pattern, confidence in view_words.VARIANTS:
+        is_ordinary = view is View.SAX and variant == "stack of long axes"
+        if pattern.search(words) and not is_ordinary:
             tier = 3 if confidence > 0.8 else 1
-            return Decision(found[0], confidence, f"{name}, {variant}", primary=False, tier=tier)
-    return Decision(found[0], 0.95 if has_cine else 0.8, name)
+            reason = f"description: {_NAMES[view]}, {variant}"
+            return Decision(view, confidence, reason, primary=False, tier=tier)
+    return None
 
 
 def _outflow_tract(words: str, has_cine: bool) -> Decision:
     """A cine of the outflow tract counts as 3CH; a "segmented" one is the plane across it, beside a true 3CH."""
-    if not (has_cine and re.search(r"\blvot\b", words)):
+    if not (has_cine and view_words.OUTFLOW.search(words)):
         return Decision(None, 0.0, "description: names no view")
     is_primary = "segmented" not in words
     reason = "description: outflow tract, counted as three-chamber"
