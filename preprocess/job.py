@@ -8,6 +8,7 @@ from pathlib import Path
 from preprocess.archive import LIMITS, Limits
 from preprocess.deid import SiteKey
 from preprocess.pixels import Bits, PixelRules
+from preprocess.site_rules import SiteRules
 
 __all__ = ["Job"]
 
@@ -29,6 +30,7 @@ class Job:
         spacing_mm: see `PixelRules`.
         crop: see `PixelRules`.
         keep_age_sex: store sex and age.
+        site: the site's own rules for series names.
     """
 
     store: Path
@@ -43,6 +45,7 @@ class Job:
     spacing_mm: float | None = None
     crop: int | None = None
     keep_age_sex: bool = True
+    site: SiteRules | None = None
 
     @property
     def rules(self) -> PixelRules:
@@ -52,4 +55,4 @@ class Job:
     @property
     def options(self) -> str:
         """Whatever changes how a source is converted: with other options it is converted again."""
-        return repr((self.ids_from_headers, self.spacing_mm, self.crop, self.keep_age_sex))
+        return repr((self.ids_from_headers, self.keep_age_sex, self.site.digest if self.site else ""))

@@ -222,7 +222,7 @@ def _parse(file: _File, job: Job) -> tuple[StudyId, list[Image], bytes | None]:
 
 def _slim(image: Image, job: Job) -> Image:
     """Drop the pixels of what will not be stored in any case: it may be most of an archive."""
-    return _without_pixels(image) if image.flaw or described(image.description).final else image
+    return _without_pixels(image) if image.flaw or described(image.description, job.site).final else image
 
 
 def _without_pixels(image: Image) -> Image:

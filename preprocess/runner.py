@@ -26,6 +26,7 @@ Progress = Callable[[str, int, int], None]  # (what is done, finished, total)
 StudyKeys = tuple[str, str]
 
 _DIED = "worker process died (out of memory, or stuck for longer than --timeout)"
+_SETTINGS = {"schema": "version", "bits": "--bits", "spacing_mm": "--spacing", "crop": "--crop"}
 _KEPT = "kept from an earlier run, whose source held it; the source no longer does"
 
 
@@ -79,8 +80,10 @@ def convert(
 
 
 def _check_settings(job: Job) -> None:
+    """A store has one key and one way to make pixels."""
     path = job.store / ".ledger" / "settings.json"
-    settings = {"schema": SCHEMA_VERSION, "key_check": job.key.source("key check"), "bits": job.bits}
+    own = {"schema": SCHEMA_VERSION, "bits": job.bits, "spacing_mm": job.spacing_mm, "crop": job.crop}
+    settings: dict[str, object] = {"key_check": job.key.source("key check"), **own}
     try:
         before = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -90,8 +93,9 @@ def _check_settings(job: Job) -> None:
         raise PreprocessError("the store's settings.json is damaged", "remove the store and convert again") from None
     if before.get("key_check") != settings["key_check"]:
         raise PreprocessError("the store was made with another site key", "name that key with --key")
-    if before != settings:
-        raise PreprocessError("the store was made with other --bits or another version", "use another --out")
+    others = [_SETTINGS[name] for name in own if before.get(name) != own[name]]
+    if others:
+        raise PreprocessError(f"the store was made with another {', '.join(others)}", "use another --out")
 
 
 def _claimed(index: Mapping[str, Record], current: Collection[str]) -> frozenset[StudyKeys]:

@@ -38,7 +38,7 @@ def convert_study(images: list[Image], blank: Row, job: Job) -> list[Row]:
     series = mark_flow(split_series(images))
     cines = [tuple(acquisitions(one)) for one in series]
     is_cine = [any(len(cine.images) >= MIN_PHASES for cine in group) for group in cines]
-    decisions = recognise(series, is_cine)
+    decisions = recognise(series, is_cine, job.site)
     candidates = [Candidate(*triple) for triple in zip(series, cines, decisions, strict=True)]
     rows: list[Row] = []
     stacks: dict[View, CineStack] = {}

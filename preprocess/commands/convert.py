@@ -26,6 +26,7 @@ from preprocess.deid import default_key_path, load_or_create_key
 from preprocess.errors import PreprocessError
 from preprocess.job import Job
 from preprocess.runner import Outcome, convert
+from preprocess.site_rules import SiteRules
 from preprocess.sources import Shard
 from preprocess.views import View
 
@@ -44,6 +45,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--key", type=Path, metavar="FILE", help="site key (default: STORE.private/site.key, made if absent)")
     add("--crosswalk", type=Path, metavar="FILE", help="write real ids and their hashes here (mode 0600)")
     add("--ids-from-headers", action="store_true", help="never identify files by their names")
+    add("--keep-age-sex", action=argparse.BooleanOptionalAction, default=True, help="store sex and age (default: yes)")
+    add("--site", type=Path, metavar="FILE", help="YAML with the site's own rules for series names, see docs/views.md")
     scale = parser.add_argument_group("scale")
     add = scale.add_argument
     add(
@@ -65,6 +68,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     pixels = parser.add_argument_group("pixels")
     add = pixels.add_argument
     add("--bits", type=int, choices=(8, 16), default=8, help="8: window to 0-255, default; 16: scanner values")
+    add("--spacing", type=float, metavar="MM", help="resample in the plane to this pixel spacing (default: as scanned)")
+    add("--crop", type=int, metavar="PIXELS", help="then cut or pad to a central square (default: whole images)")
 
 
 def _cores() -> int:
@@ -105,6 +110,10 @@ def _job(args: argparse.Namespace) -> Job:
         args.out,
         load_or_create_key(key_path),
         args.bits,
+        spacing_mm=args.spacing,
+        crop=args.crop,
+        keep_age_sex=args.keep_age_sex,
+        site=SiteRules.read(args.site) if args.site else None,
         with_crosswalk=args.crosswalk is not None,
         timeout_s=args.timeout,
         ids_from_headers=args.ids_from_headers,

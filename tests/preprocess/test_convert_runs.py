@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from factories import SeriesSpec, a_study, files, write_tgz, write_zip
-from stores import convert, hashes, ledger
+from stores import convert, hashes, ledger, only_study
 
 from preprocess import runner
 from preprocess.archive import Limits
@@ -187,8 +187,23 @@ def test_another_key_or_width_is_refused(tmp_path: Path, capsys: pytest.CaptureF
     store = convert(tmp_path / "store", source)
     convert(store, source, code=1, key=tmp_path / "other.key")
     assert "another site key" in capsys.readouterr().err
-    convert(store, source, code=1, bits=16)
-    assert "--bits" in capsys.readouterr().err
+    for options in ({"bits": 16}, {"spacing": 1.5}, {"crop": 16}):
+        convert(store, source, code=1, **options)
+        assert f"another --{next(iter(options))}" in capsys.readouterr().err
+
+
+def test_other_rules_convert_again_and_age_and_sex_can_be_left_out(tmp_path: Path) -> None:
+    source = write_zip(tmp_path / "a.zip", files(SeriesSpec(n_slices=1)))
+    store = convert(tmp_path / "store", source)
+    assert (only_study(store).info.sex, only_study(store).info.age) == ("F", 55.0)
+    before = hashes(store)
+    convert(store, source, **{"no-keep-age-sex": None})
+    assert (only_study(store).info.sex, str(only_study(store).info.age)) == ("", "nan")
+    assert hashes(store) == before
+    (tmp_path / "rules.yaml").write_text('- match: "sax fiesta bh"\n  view: none\n')
+    convert(store, source, code=1, site=tmp_path / "rules.yaml")
+    assert hashes(store) == {}
+    assert hashes(convert(store, source)) == before
 
 
 def test_importing_the_commands_loads_no_heavy_library() -> None:
