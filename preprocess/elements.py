@@ -25,7 +25,7 @@ from pydicom.filereader import read_dataset
 from preprocess.errors import PreprocessError
 from preprocess.quiet import quiet
 
-__all__ = ["MALFORMED", "number", "numbers", "parse", "quiet_pydicom", "raw", "short", "study_uid_of", "text"]
+__all__ = ["MALFORMED", "double", "number", "numbers", "parse", "quiet_pydicom", "raw", "short", "study_uid_of", "text"]
 
 # What pydicom raises on broken input; a bug of our own (NameError, ImportError …) is not among them.
 MALFORMED = (
@@ -105,6 +105,13 @@ def number(dataset: Dataset, keyword: str, default: float = math.nan) -> float:
     """The first number of an element."""
     values = numbers(dataset, keyword)
     return values[0] if values else default
+
+
+def double(dataset: Dataset, keyword: str) -> float:
+    """A binary floating-point value (FD); NaN where absent or not finite."""
+    value = dataset.get(keyword)
+    found = math.nan if value is None else float(value)
+    return found if math.isfinite(found) else math.nan
 
 
 def short(dataset: Dataset, keyword: str, default: int = 0) -> int:

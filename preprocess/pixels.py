@@ -11,8 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from preprocess.decoders import Layout, decode_frame
-from preprocess.dicom import Image, PixelFormat
+from preprocess.dicom import Image
 from preprocess.errors import PreprocessError
+from preprocess.intensity import PERCENTILES, Frame, Window, from_zero, percentile_window, whole_range
+from preprocess.pixel_format import PixelFormat
 from preprocess.resampling import Grid
 from preprocess.series import Acquisition
 
@@ -30,8 +32,6 @@ __all__ = [
 ]
 
 Bits = Literal[8, 16]
-Frame = npt.NDArray[Any]  # [row, col], integers
-PERCENTILES = (0.1, 99.9)  # of all pixels of a stack: become 0 and 255
 _MOST_PIXELS = 1 << 28  # of a stack: 20 slices of 50 frames of 512 × 512; a header may claim anything
 _SPACINGS = (0.2, 20.0)  # mm
 _CROPS = (8, 4096)
@@ -150,7 +150,7 @@ def make_stack(slices: Sequence[Acquisition], frames: list[list[Frame]], rules: 
     if len(forms) > 1:
         frames, slope = _common_scale(slices, frames)
         intercept, padding = 0.0, None
-    window = _window(frames, padding, slope < 0) if rules.bits == 8 else _words(frames)
+    window = percentile_window(frames, padding, slope < 0) if rules.bits == 8 else whole_range(frames)
     grid = Grid.of((images[0].rows, images[0].cols), images[0].spacing, rules.spacing_mm, rules.crop)
     pixels = grid.cut(_fill(frames, window, grid))
     first, last = window.ends
@@ -172,86 +172,29 @@ def _common_scale(slices: Sequence[Acquisition], frames: list[list[Frame]]) -> t
         for form, array in flat
     )
     slope = max(min(abs(form.slope) for form, _ in flat), largest / 60_000)
-    return [[_scaled(image.pixels, array, slope) for image, array in one] for one in pairs], slope
+    scaled = [
+        [
+            np.rint((array * image.pixels.slope + image.pixels.intercept) / slope).astype(np.int32)
+            for image, array in one
+        ]
+        for one in pairs
+    ]
+    _darken([form for form, _ in flat], [array for _, array in flat], list(chain(*scaled)))
+    return scaled, slope
 
 
-def _scaled(form: PixelFormat, array: Frame, slope: float) -> Frame:
-    """Rescaled integers; padding becomes the smallest value of the image itself."""
-    scaled = np.rint((array * form.slope + form.intercept) / slope).astype(np.int32)
-    is_padding = array == _padding(form)
-    if form.padding is not None and not is_padding.all():
-        scaled[is_padding] = scaled[~is_padding].min()
-    return scaled
+def _darken(forms: list[PixelFormat], arrays: list[Frame], scaled: list[Frame]) -> None:
+    """Padding becomes the smallest value of all images."""
+    masks = [array == _padding(form) for form, array in zip(forms, arrays, strict=True) if form.padding is not None]
+    padded = [one for form, one in zip(forms, scaled, strict=True) if form.padding is not None]
+    bare = [one for form, one in zip(forms, scaled, strict=True) if form.padding is None]
+    inside = [one[~mask] for one, mask in zip(padded, masks, strict=True)]
+    low = min((int(one.min()) for one in (*bare, *inside) if one.size), default=0)
+    for one, mask in zip(padded, masks, strict=True):
+        one[mask] = low
 
 
-@dataclass(frozen=True)
-class _Window:
-    """How integers become stored numbers.
-
-    Attributes:
-        low: smallest integer.
-        high: largest integer.
-        ends: what becomes 0 and the largest storable value.
-        kind: type of the stored numbers.
-        padding: integer that becomes 0, where there is one.
-    """
-
-    low: int
-    high: int
-    ends: tuple[int, int]
-    kind: type[np.uint8] | type[np.uint16]
-    padding: int | None = None
-
-    def map(self, values: npt.NDArray[Any]) -> Frame:
-        """Numbers to what is stored, `[...]`."""
-        first, last = self.ends
-        largest = np.iinfo(self.kind).max
-        return np.rint(np.clip((values - first) / (last - first), 0.0, 1.0) * largest).astype(self.kind)
-
-    def table(self) -> Frame:
-        """What is stored for `low` to `high`."""
-        table = self.map(np.arange(self.low, self.high + 1, dtype=np.float64))
-        if self.padding is not None and self.low <= self.padding <= self.high:
-            table[self.padding - self.low] = 0
-        return table
-
-
-def _bounds(frames: list[list[Frame]]) -> tuple[int, int]:
-    low = min(int(array.min()) for array in chain(*frames))
-    high = max(int(array.max()) for array in chain(*frames))
-    if high - low > 1 << 17:
-        raise PreprocessError("pixel values span more than 17 bits")
-    return (0 if low >= 0 and high < 1 << 16 else low), high
-
-
-def _from_zero(array: Frame, low: int) -> Frame:
-    return array if low == 0 else array.astype(np.int32) - low
-
-
-def _window(frames: list[list[Frame]], padding: int | None, is_turned: bool) -> _Window:
-    """8 bits: the values between two percentiles of all pixels but padding."""
-    low, high = _bounds(frames)
-    counts = np.zeros(high - low + 1, dtype=np.int64)
-    for array in chain(*frames):
-        counts += np.bincount(_from_zero(array, low).ravel(), minlength=len(counts))
-    if padding is not None and low <= padding <= high and counts[padding - low] < counts.sum():
-        counts[padding - low] = 0
-    share = np.cumsum(counts) / counts.sum() * 100.0
-    bottom, top = (low + int(np.searchsorted(share, percent)) for percent in PERCENTILES)
-    top = max(top, bottom + 1)
-    return _Window(low, high, (top, bottom) if is_turned else (bottom, top), np.uint8, padding)
-
-
-def _words(frames: list[list[Frame]]) -> _Window:
-    """16 bits: the stored values, but for an offset where they are negative."""
-    low, high = _bounds(frames)
-    offset = low if low < 0 or high > 65_535 else 0
-    if high - offset > 65_535:
-        raise PreprocessError("pixel values span more than 16 bits")
-    return _Window(low, high, (offset, offset + 65_535), np.uint16)
-
-
-def _fill(frames: list[list[Frame]], window: _Window, grid: Grid) -> Any:
+def _fill(frames: list[list[Frame]], window: Window, grid: Grid) -> Any:
     shape = (len(frames), max(map(len, frames)), grid.rows.size, grid.cols.size)
     out = np.zeros(shape, dtype=window.kind)
     table = window.table()
@@ -260,10 +203,10 @@ def _fill(frames: list[list[Frame]], window: _Window, grid: Grid) -> Any:
             if grid.is_resampled:
                 out[index, frame] = window.map(grid.resample(_without_padding(array, window)))
             else:
-                np.take(table, _from_zero(array, window.low), out=out[index, frame], mode="clip")
+                np.take(table, from_zero(array, window.low), out=out[index, frame], mode="clip")
     return out
 
 
-def _without_padding(array: Frame, window: _Window) -> Frame:
+def _without_padding(array: Frame, window: Window) -> Frame:
     """Padding as dark as can be, so that it does not bleed into its neighbours."""
     return array if window.padding is None else np.where(array == window.padding, window.ends[0], array)

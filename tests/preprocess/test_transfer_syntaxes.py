@@ -187,7 +187,7 @@ def test_a_codestream_that_is_cut_off_or_damaged_is_an_error_of_its_own(name: st
     ds, data = codestream(name)
     for broken in (data[: len(data) // 2], data[:8], b"\xff\xd9", b"", bytes(len(data)), b"\xff" * 300, data[40:]):
         (image,) = read_images(with_codestream(ds, broken)) if broken else read_images(with_codestream(ds, b"\0\0"))
-        with quiet_pydicom(), pytest.raises(PreprocessError, match="damaged|cut off"):
+        with quiet_pydicom(), pytest.raises(PreprocessError, match=r"damaged|cut off"):
             decode(image)
 
 
