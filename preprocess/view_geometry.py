@@ -25,7 +25,6 @@ __all__ = [
     "across",
     "by_geometry",
     "is_body_plane",
-    "is_short_axis_of",
     "long_axis",
     "rotation_about",
     "short_axis",
@@ -52,11 +51,6 @@ def long_axis(short_axis_normals: Sequence[Vector]) -> Vector:
         return POPULATION_AXIS
     turned = [normal if normal @ POPULATION_AXIS >= 0 else -normal for normal in short_axis_normals]
     return unit(np.mean(turned, axis=0))
-
-
-def is_short_axis_of(orientation: Sequence[float]) -> bool:
-    """True where a plane could be short axis in most patients; used to doubt a description."""
-    return angle_between_lines(plane_normal(orientation), POPULATION_AXIS) <= 2 * SHORT_AXIS_LIMIT
 
 
 def is_body_plane(normal: Vector, *, own_axis: bool) -> bool:

@@ -43,7 +43,7 @@ _PLANNING_ERROR = 6.0  # degrees by which operators miss it
 _ROLL_SPREAD = 12.0  # degrees, of the heart's roll about its axis between patients
 _ROTATION_ERROR = 10.0  # degrees, of a view's rotation in a heart of known roll
 _SAME_VIEW = 4.0  # cost (−log likelihood) of two different planes of one view
-_SAME_PLANE = 10.0  # degrees of rotation within which two planes are repeats of one view
+_SAME_PLANE = 15.0  # degrees of rotation within which two planes are repeats of one view; two errors of planning
 _MOST_GROUPS = 6  # more different long axes than this are judged one by one
 _STACK_DEPTH = 40.0  # mm: long axes are not covered in slices that far, short axes are
 _CROSSING = 25.0  # degrees between planes whose common line is well defined
@@ -189,7 +189,7 @@ def name_rotations(planes: Sequence[Plane], axis: Vector) -> list[Decision]:
         labels = [_best_labels([rotations[index]], [[*ROTATIONS]]) for index in range(len(planes))]
         named = [(one[0][0], one[1][0]) for one in labels]
     else:
-        middles = [rotations[group[len(group) // 2]] for group in groups]
+        middles = [_middle([rotations[index] for index in group]) for group in groups]
         views, margins = _best_labels(middles, [_choices([planes[index] for index in group]) for group in groups])
         named = list(zip(views, margins, strict=True))
     decisions = [Decision(None, 0.0, "")] * len(planes)
@@ -213,6 +213,11 @@ def _groups(rotations: Sequence[float]) -> list[list[int]]:
         else:
             home.append(index)
     return groups
+
+
+def _middle(rotations: Sequence[float]) -> float:
+    """The mean of nearly equal rotations, which may lie on both sides of 0° = 180°."""
+    return rotations[0] + float(np.mean([turn(one, rotations[0]) for one in rotations]))
 
 
 def _choices(planes: Sequence[Plane]) -> list[View]:

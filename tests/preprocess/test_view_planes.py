@@ -18,7 +18,8 @@ from preprocess.phantom.arrays import unit as phantom_unit
 from preprocess.phantom.pose import Pose, rotation, sample_pose
 from preprocess.recognise import recognise
 from preprocess.series import Series, split_series
-from preprocess.view_planes import Plane, estimate_axis, judge_planes, misses_left_ventricle
+from preprocess.view_geometry import across, rotation_about
+from preprocess.view_planes import Plane, estimate_axis, judge_planes, misses_left_ventricle, name_rotations
 from preprocess.views import View
 from tests.support.reference import shared
 
@@ -183,3 +184,33 @@ def test_a_dynamic_without_trigger_times_is_no_view_unless_named() -> None:
     unnamed, named = study(""), study("cine sax")
     assert all(one.view is None and "trigger" in one.reason for one in recognise(unnamed, is_cine(unnamed)))
     assert all(one.view is View.SAX for one in recognise(named, is_cine(named)))
+
+
+def rotated(degrees: float) -> Plane:
+    """A plane through the axis, this far from the lateral wall towards the anterior one."""
+    lateral, anterior = across(AXIS)
+    side = np.cos(np.radians(degrees)) * lateral + np.sin(np.radians(degrees)) * anterior
+    assert rotation_about(np.cross(AXIS, side), AXIS) == pytest.approx(degrees % 180.0)
+    return Plane(np.cross(AXIS, side), CENTRE)
+
+
+@pytest.mark.parametrize(
+    ("degrees", "views"),
+    [
+        ((35.0, 107.0, 155.0), (View.CH4, View.CH2, View.CH3)),
+        ((0.0, 72.0, 120.0), (View.CH4, View.CH2, View.CH3)),  # turned by 35°: each alone would be another view
+        ((98.0, 118.0), (View.CH2, View.CH3)),  # both nearest to 2CH, but different planes
+        ((102.0, 112.0), (View.CH2, View.CH2)),  # repeats
+        ((178.0, 4.0, 72.0), (View.CH4, View.CH4, View.CH2)),  # repeats on both sides of 180°
+    ],
+)
+def test_rotations_are_named_together(degrees: tuple[float, ...], views: tuple[View, ...]) -> None:
+    found = name_rotations([rotated(one) for one in degrees], AXIS)
+    assert tuple(one.view for one in found) == views
+    assert all(0.4 <= one.confidence <= 0.8 for one in found)
+
+
+def test_a_plane_between_two_views_is_less_sure() -> None:
+    (between,) = name_rotations([rotated(131.0)], AXIS)
+    (plain,) = name_rotations([rotated(107.0)], AXIS)
+    assert between.confidence < 0.5 < 0.7 < plain.confidence
