@@ -198,10 +198,10 @@ def rotated(degrees: float) -> Plane:
     ("degrees", "views"),
     [
         ((35.0, 107.0, 155.0), (View.CH4, View.CH2, View.CH3)),
-        ((0.0, 72.0, 120.0), (View.CH4, View.CH2, View.CH3)),  # turned by 35°: each alone would be another view
+        ((12.0, 84.0, 132.0), (View.CH4, View.CH2, View.CH3)),  # all turned by −23°
         ((98.0, 118.0), (View.CH2, View.CH3)),  # both nearest to 2CH, but different planes
         ((102.0, 112.0), (View.CH2, View.CH2)),  # repeats
-        ((178.0, 4.0, 72.0), (View.CH4, View.CH4, View.CH2)),  # repeats on both sides of 180°
+        ((172.0, 2.0, 120.0, 50.0), (View.CH3, View.CH3, View.CH2, View.CH4)),  # repeats on both sides of 180°
     ],
 )
 def test_rotations_are_named_together(degrees: tuple[float, ...], views: tuple[View, ...]) -> None:
@@ -214,3 +214,9 @@ def test_a_plane_between_two_views_is_less_sure() -> None:
     (between,) = name_rotations([rotated(131.0)], AXIS)
     (plain,) = name_rotations([rotated(107.0)], AXIS)
     assert between.confidence < 0.5 < 0.7 < plain.confidence
+
+
+@pytest.mark.parametrize(("anchor", "view"), [(20.0, View.CH3), (50.0, View.CH2)])
+def test_the_roll_of_a_named_view_decides_between_two_others(anchor: float, view: View) -> None:
+    named = replace(rotated(anchor), named=View.CH4)
+    assert [one.view for one in name_rotations([named, rotated(131.0)], AXIS)] == [View.CH4, view]
