@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import copy
 import logging
+import math
+import struct
 import warnings
 from functools import cache
 from pathlib import Path
 
 import h5py
+import numpy as np
 import pandas as pd
 import pytest
-from factories import SAX, SeriesSpec, dataset, datasets, encode, write_folder, write_zip
-from pydicom.datadict import dictionary_VR, keyword_for_tag
+from factories import SAX, SeriesSpec, dataset, datasets, encode, write_folder, write_tgz, write_zip
+from pydicom._dicom_dict import DicomDictionary
+from pydicom.datadict import tag_for_keyword
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
 from preprocess.cli import main
 from preprocess.dicom import read_images
 from preprocess.elements import quiet_pydicom
+from preprocess.errors import PreprocessError
 from preprocess.manifest import read_manifest
 from preprocess.study_info import study_info
 
@@ -25,8 +32,6 @@ SECRET = "Zaphod"
 UID = "1.2.826.0.4242"
 DAY = "19571112"
 REAL = Path(__file__).parents[3] / "shared" / "real" / "rvsc_p09"
-_TEXT_VRS = ("AE", "LO", "LT", "PN", "SH", "ST", "UC", "UT", "CS")
-_KEEP = {"SpecificCharacterSet", "ImageType", "PhotometricInterpretation", "Modality", "PatientSex"}
 
 
 def everything(folder: Path) -> dict[str, bytes]:
@@ -40,7 +45,10 @@ def everything(folder: Path) -> dict[str, bytes]:
         if path.suffix == ".h5":
             with h5py.File(path) as file:
                 parts = [repr(dict(file.attrs))]
-                parts += [repr((key, dict(file[key].attrs), file[key].dtype)) for key in file]
+                for key in file:
+                    parts.append(repr((key, file[key].dtype)))
+                    parts += [f"{one} {np.asarray(value).tolist()}" for one, value in file[key].attrs.items()]
+                    found[f"{name} {key} decoded"] = file[key][()].tobytes()
                 found[f"{name} decoded"] = "\n".join(parts).encode()
         if path.suffix == ".parquet":
             found[f"{name} decoded"] = pd.read_parquet(path).to_csv().encode()
@@ -55,33 +63,74 @@ def assert_absent(secrets: tuple[str, ...], found: dict[str, bytes]) -> None:
                 assert coded not in data, f"{secret!r} in {name}"
 
 
+# A text of each value representation that holds text; where its form is fixed, one that obeys it and is found nowhere
+# else. UI is a root of its own.
+SECRETS = {
+    "AE": SECRET, "AS": "987Y", "CS": SECRET.upper(), "DA": DAY, "DS": "-41424.344", "DT": "19571112131415.161718",
+    "IS": "41424344", "LO": SECRET, "LT": SECRET, "PN": f"{SECRET}^{SECRET}", "SH": SECRET, "ST": SECRET,
+    "TM": "131415.161718", "UC": SECRET, "UI": f"{UID}.7", "UN": SECRET.encode(), "UR": f"http://{SECRET}.org/{SECRET}",
+    "UT": SECRET,
+}  # fmt: skip
+# Long enough to occur in no hash by chance.
+ALL_SECRETS = (SECRET, SECRET.upper(), UID, DAY, "MRN0001", "987Y", "41424.344", "41424344", "131415.161718")
+# Elements that carry the image itself, and the keys of the study, are planted one by one below.
+_NOT_PLANTED = {
+    "SpecificCharacterSet", "SOPClassUID", "SOPInstanceUID", "ImageType", "PhotometricInterpretation", "PatientAge",
+    "PatientSex", "PixelSpacing", "ImagePositionPatient", "ImageOrientationPatient", "TriggerTime", "SliceThickness",
+    "CardiacNumberOfImages", "NumberOfFrames", "InstanceNumber", "AcquisitionNumber", "RescaleSlope",
+    "RescaleIntercept", "RescaleType", "TemporalPositionIdentifier", "NominalInterval", "BurnedInAnnotation",
+    "PhaseContrast", "ComplexImageComponent", "SeriesInstanceUID",
+}  # fmt: skip
+
+
 @cache
 def text_elements() -> Dataset:
-    """The secret in every text element of the groups that a classic MR image uses."""
+    """A secret in every text element of the dictionary that a data set may have."""
     ds = Dataset()
-    for group in (0x0008, 0x0010, 0x0018, 0x0020, 0x0032, 0x0040):
-        for tag in range((group << 16) + 1, (group << 16) + 0x2000):
-            keyword = keyword_for_tag(tag)
-            if keyword and keyword not in _KEEP and dictionary_VR(tag) in _TEXT_VRS:
-                setattr(ds, keyword, SECRET)
+    for tag, (kind, _, _, is_retired, keyword) in DicomDictionary.items():
+        is_plain = tag >> 16 not in (0, 2, 0x7FE0) and keyword and keyword not in _NOT_PLANTED
+        if is_plain and not is_retired and kind in SECRETS:
+            ds.add_new(tag, kind, SECRETS[kind])
     return ds
 
 
 def planted(spec: SeriesSpec, slice_index: int, frame: int) -> Dataset:
-    """A file with the secret in every text element that a classic MR image may have, and in private ones."""
+    """A file with a secret in every text element, in private ones of every text VR, and in nested sequences."""
     ds = dataset(spec, slice_index, frame)
-    ds.SOPInstanceUID = f"{UID}.{slice_index}.{frame}"
-    ds.StudyInstanceUID, ds.SeriesInstanceUID, ds.FrameOfReferenceUID = UID, f"{UID}.1", f"{UID}.2"
     ds.update(text_elements())
-    for keyword in ("StudyDate", "AcquisitionDate", "PatientBirthDate", "SeriesDate", "ContentDate"):
-        setattr(ds, keyword, DAY)
+    ds.SOPInstanceUID = f"{UID}.{slice_index}.{frame}"
+    ds.SeriesInstanceUID = f"{UID}.1"
+    ds.file_meta.SourceApplicationEntityTitle = SECRET
+    ds.file_meta.ImplementationVersionName = SECRET
+    ds.file_meta.PrivateInformationCreatorUID, ds.file_meta.PrivateInformation = f"{UID}.9", SECRET.encode()
     ds.PatientAge = "061Y"
     block = ds.private_block(0x0019, SECRET, create=True)
-    block.add_new(0x01, "LO", SECRET)
-    item = Dataset()
-    item.PatientName = SECRET
-    ds.RequestAttributesSequence = Sequence([item])
+    for number, (kind, value) in enumerate(SECRETS.items()):
+        block.add_new(number, kind, value)
+    inner, outer = Dataset(), Dataset()
+    for item in (inner, outer):
+        for kind, value in SECRETS.items():
+            item.add_new(next(one.tag for one in text_elements() if kind == one.VR or kind == "UN"), kind, value)
+    outer.ReferencedStudySequence = Sequence([inner])
+    block.add_new(0x80, "SQ", Sequence([outer]))
+    ds.RequestAttributesSequence = Sequence([outer])
+    ds.ReferencedImageSequence = Sequence([outer])
     return ds
+
+
+def damaged(data: bytes, rng: np.random.Generator) -> list[bytes]:
+    """Broken in ways whose error messages quote what was read."""
+    position = encode(dataset(SeriesSpec(), 0, 0)).index(struct.pack("<HH", 0x0020, 0x0032))
+    quoting = [
+        data.replace(b"\x20\x00\x32\x00DS", b"\x20\x00\x32\x00" + kind, 1) for kind in (b"IS", b"FD", b"US", b"XX")
+    ]
+    flipped = []
+    for _ in range(20):
+        one = bytearray(data)
+        for _ in range(10):
+            one[int(rng.integers(132, len(one)))] ^= 1 << int(rng.integers(8))
+        flipped.append(bytes(one))
+    return [data[: len(data) // 2], data[: position + 10], *quoting, *flipped]
 
 
 def write_planted(folder: Path) -> Path:
@@ -91,35 +140,87 @@ def write_planted(folder: Path) -> Path:
         for one in range(2)
         for frame in range(spec.n_frames)
     }
-    broken = encode(planted(spec, 0, 0))
-    content[f"{SECRET}/broken_{SECRET}"] = broken[: len(broken) // 2]
+    rng = np.random.default_rng(0)
+    wrong = planted(spec, 0, 0)
+    for keyword in ("ImagePositionPatient", "PixelSpacing", "InstanceNumber", "TriggerTime", "SliceThickness"):
+        one = copy.copy(wrong)
+        one.SOPInstanceUID = f"{UID}.5.{len(keyword)}"
+        one[keyword] = RawDataElement(
+            one[keyword].tag, one[keyword].VR, 8, (SECRET + " x")[:8].encode(), 0, False, True
+        )
+        content[f"{SECRET}/wrong_{keyword}"] = encode(one)
+    for number, data in enumerate(damaged(encode(wrong), rng)):
+        content[f"{SECRET}/broken_{SECRET}_{number}"] = data
     content[f"{SECRET}/text_{SECRET}"] = SECRET.encode() * 50
     write_folder(folder / "plain", content)
     write_zip(folder / f"{SECRET}.zip", {name: data for name, data in content.items() if "broken" in name})
+    write_tgz(folder / f"{SECRET}_2.tgz", {f"../{SECRET}": b"x", **{f"/{SECRET}": b"y"}})
     (folder / f"{SECRET}.tgz").write_bytes(SECRET.encode() * 20)
     return folder
 
 
+def test_the_planted_file_holds_every_text_vr_in_every_place() -> None:
+    with quiet_pydicom():
+        ds = planted(SeriesSpec(), 0, 0)
+    kinds = {element.VR for element in ds}
+    assert kinds >= set(SECRETS) - {"UN"}
+    private = {element.VR for element in ds if element.tag.is_private}
+    assert private >= set(SECRETS)
+    assert {element.VR for element in ds.RequestAttributesSequence[0]} >= set(SECRETS) - {"UN", "AE"}
+    assert len(text_elements()) > 1000
+
+
+@pytest.fixture(scope="module")
+def planted_source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    with quiet_pydicom():
+        return write_planted(tmp_path_factory.mktemp(SECRET) / SECRET)
+
+
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_planted_identifiers_occur_nowhere(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture, workers: str
+    planted_source: Path,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+    recwarn: pytest.WarningsRecorder,
+    workers: str,
 ) -> None:
-    with quiet_pydicom():
-        source = write_planted(tmp_path / SECRET)
-    out = tmp_path / "store"
+    source, out = planted_source, tmp_path / "store"
     caplog.clear()
+    recwarn.clear()
     capfd.readouterr()
     with caplog.at_level(logging.DEBUG):
+        for name in list(logging.root.manager.loggerDict):
+            caplog.set_level(logging.DEBUG, logger=name)
         assert main(["convert", "--input", str(source), "--out", str(out), "--workers", workers]) == 0
     captured = capfd.readouterr()
-    streams = captured.out + captured.err + caplog.text
+    warned = "\n".join(str(one.message) for one in recwarn.list)
+    streams = captured.out + captured.err + caplog.text + warned
     assert "left out" in streams
     found = everything(out) | {"streams": streams.replace(str(tmp_path), "").encode()}
-    assert_absent((SECRET, UID, DAY, "MRN0001"), found)
+    assert_absent(ALL_SECRETS, found)
     table = read_manifest(out)
     assert table["vendor"].tolist() == ["other", "other"]
     assert table["model"].tolist() == ["", ""]
     assert table["age_years"].tolist() == [61.0, 61.0]
+
+
+@pytest.mark.parametrize("keyword", ["RescaleSlope", "Rows", "SOPClassUID", "PixelSpacing", "PixelData"])
+def test_no_error_of_a_damaged_file_quotes_it(keyword: str) -> None:
+    ds = dataset(SeriesSpec(), 0, 0)
+    kind = ds[keyword].VR if keyword in ds else "DS"
+    ds.SeriesDescription = SECRET
+    ds[keyword] = RawDataElement(tag_for_keyword(keyword), kind, 6, SECRET.encode(), 0, False, True)  # type: ignore[arg-type]
+    with quiet_pydicom():
+        data = encode(ds)
+        try:
+            images = read_images(data)
+        except PreprocessError as error:
+            assert SECRET not in str(error)
+            assert SECRET not in error.problem + error.remedy
+        else:
+            assert keyword == "RescaleSlope"
+            assert images[0].pixels.slope == 1.0
 
 
 def test_pydicom_is_silenced(caplog: pytest.LogCaptureFixture, recwarn: pytest.WarningsRecorder) -> None:
@@ -183,14 +284,37 @@ def test_the_crosswalk_leads_back_and_is_private(tmp_path: Path) -> None:
     ("tags", "expected"),
     [
         ({"PatientAge": "095Y"}, 90.0),
+        ({"PatientAge": "090Y"}, 90.0),
         ({"PatientAge": "089Y"}, 89.0),
+        ({"PatientAge": "89Y"}, 89.0),
+        ({"PatientAge": "1080M"}, 90.0),
+        ({"PatientAge": "1079M"}, 89.0),
         ({"PatientAge": "018M"}, 1.0),
+        ({"PatientAge": "300D"}, 0.0),
+        ({"PatientAge": "99999Y"}, 90.0),
+        ({"PatientAge": "Zaphod"}, 55.0),
         ({"PatientAge": "", "PatientBirthDate": "19800602", "StudyDate": "20200601"}, 39.0),
+        ({"PatientAge": "", "PatientBirthDate": "19800601", "StudyDate": "20200601"}, 40.0),
+        ({"PatientAge": "", "PatientBirthDate": "19300602", "StudyDate": "20200601"}, 89.0),
+        ({"PatientAge": "", "PatientBirthDate": "19300601", "StudyDate": "20200601"}, 90.0),
         ({"PatientAge": "", "PatientBirthDate": "19200101", "StudyDate": "20200601"}, 90.0),
+        ({"PatientAge": "", "PatientBirthDate": "20210101", "StudyDate": "20200601"}, math.nan),
+        ({"PatientAge": "", "PatientBirthDate": ""}, math.nan),
     ],
 )
 def test_ages(tags: dict[str, str], expected: float) -> None:
-    assert study_info(read_images(encode(dataset(SeriesSpec(tags=tags), 0, 0)))).age == expected
+    with quiet_pydicom():
+        info = study_info(read_images(encode(dataset(SeriesSpec(tags=tags), 0, 0))))
+    assert info.age == pytest.approx(expected, nan_ok=True)
+
+
+def test_age_and_sex_can_be_left_out() -> None:
+    images = read_images(encode(dataset(SeriesSpec(), 0, 0)))
+    kept, bare = study_info(images), study_info(images, keep_age_sex=False)
+    assert (kept.sex, kept.age) == ("F", 55.0)
+    assert bare.sex == ""
+    assert math.isnan(bare.age)
+    assert (bare.vendor, bare.model, bare.field_strength) == (kept.vendor, kept.model, kept.field_strength)
 
 
 @pytest.mark.parametrize(
