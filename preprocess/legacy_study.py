@@ -1,0 +1,231 @@
+"""One legacy file from slices to a stored study and ledger rows: what a worker of `import-legacy` does."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from preprocess.clock import Clock, TimeUpError
+from preprocess.errors import PreprocessError
+from preprocess.files import remove_stale
+from preprocess.job import Job
+from preprocess.ledger import STORED, Record, Row
+from preprocess.legacy import Frames, LegacyFile, LegacyHeader, open_legacy
+from preprocess.legacy_views import LegacyStack, Names, Part, ranked
+from preprocess.series import MIN_PHASES
+from preprocess.sites.window import window
+from preprocess.sources import Source
+from preprocess.store import CineStack, Study, study_path, write_study
+from preprocess.views import View
+
+__all__ = ["LegacyJob", "identity", "import_file"]
+
+_KNOWN = "study already stored from another source"
+_LOST = "files that the legacy tool counted and could not read"
+_OTHER = "another {} series was used (better evidence or more complete)"
+_UNKNOWN = (math.nan, math.nan)
+
+
+@dataclass(frozen=True)
+class LegacyJob:
+    """Options of an import.
+
+    Attributes:
+        job: store, key, bits and limits, as for a conversion.
+        names: how the names of series are judged.
+        pixel_spacing: mm, of the pixels as they lie in the files; NaN where unknown.
+    """
+
+    job: Job
+    names: Names = field(default_factory=Names)
+    pixel_spacing: float = math.nan
+
+    @property
+    def options(self) -> str:
+        """Whatever changes how a file is imported: with other options it is imported again."""
+        return repr(("import-legacy", self.names.options, self.pixel_spacing))
+
+
+def identity(path: Path) -> tuple[str, str]:
+    """What stands for patient and study: the folder `<institution>_<mrn>` and the file's stem, as in master tables."""
+    return path.parent.name, path.stem
+
+
+def import_file(source: Source, legacy: LegacyJob) -> Record:
+    """Import one file. A problem with it becomes ledger rows and never an exception."""
+    job = legacy.job
+    name, (path,) = source.key_hash(job.key), source.paths
+    patient_id, study_id = identity(path)
+    keys = job.key.patient(patient_id), job.key.study(patient_id, study_id)
+    blank = Row(name, *keys)
+    record = Record(name, source.fingerprint(job.key, legacy.options))
+    if keys in job.claimed:
+        return replace(record, known=1, rows=(replace(blank, n_files=1, reason=_KNOWN),))
+    record = replace(record, crosswalk=_crosswalk(source, legacy))
+    with Clock(job.timeout_s) as clock:
+        try:
+            with open_legacy(path) as file:
+                rows = _Import(file, legacy, blank, clock).study()
+        except PreprocessError as error:
+            return replace(record, rows=(replace(blank, n_files=1, reason=error.problem),))
+        except TimeUpError:
+            reason = f"took longer than {job.timeout_s:g} s (a later run tries again; raise --timeout)"
+            return replace(record, fingerprint="", rows=(replace(blank, n_files=1, reason=reason),))
+    record = replace(record, seen=(keys,), rows=tuple(rows))
+    if not any(row.outcome == STORED for row in rows):
+        return record
+    return replace(record, studies=(keys,), sizes=(study_path(job.store, *keys).stat().st_size,))
+
+
+def _crosswalk(source: Source, legacy: LegacyJob) -> tuple[tuple[str, str, str], ...]:
+    key = legacy.job.key
+    if not legacy.job.with_crosswalk:
+        return ()
+    patient, study = identity(source.paths[0])
+    return (
+        ("patient", key.patient(patient), patient),
+        ("source", source.key_hash(key), source.name),
+        ("study", key.study(patient, study), study),
+    )
+
+
+@dataclass(frozen=True)
+class _Import:
+    file: LegacyFile
+    legacy: LegacyJob
+    blank: Row
+    clock: Clock
+
+    def study(self) -> list[Row]:
+        """Store what can be stored; a row for every series, and for every slice and file that is missing."""
+        rows = [self._row(name, reason=problem.problem) for name, problem in self.file.problems.items()]
+        if not self.file.headers and not rows:
+            rows.append(replace(self.blank, n_files=1, reason="empty: no series in it"))
+        parts = [Part(header, self.legacy.names.judge(name)) for name, header in self.file.headers.items()]
+        rows += [self._part_row(part, _why_no_view(part)) for part in parts if part.decision.view is None]
+        rows += [
+            self._row(part.header.name, n_files=n_lost, reason=_LOST) for part in parts if (n_lost := _n_lost(part)) > 0
+        ]
+        stacks: dict[View, CineStack] = {}
+        for view in View:
+            candidates = ranked(view, [part for part in parts if part.decision.view is view])
+            stack, view_rows = self._view(view, candidates)
+            rows += view_rows
+            if stack is not None:
+                stacks[view] = stack
+        if stacks:
+            job = self.legacy.job
+            remove_stale(study_path(job.store, self.blank.patient, self.blank.study))
+            write_study(job.store, Study(self.blank.patient, self.blank.study, stacks))
+        return rows
+
+    def _view(self, view: View, candidates: Sequence[LegacyStack]) -> tuple[CineStack | None, list[Row]]:
+        """The best candidate that can be read, and the rows of all."""
+        chosen: CineStack | None = None
+        rows: list[Row] = []
+        for stack in candidates:
+            problem = _OTHER.format(view.value) if chosen is not None else ""
+            if not stack.used:
+                rows += self._nothing_used(stack)
+                continue
+            if not problem:
+                try:
+                    chosen = self._read(stack)
+                except PreprocessError as error:
+                    problem = error.problem
+            rows += [self._part_row(part, problem or _unused(part, stack)) for part in stack.parts]
+            if not problem:
+                rows += [self._slice_row(*one) for one in stack.left_out if _is_used(one[0], stack)]
+        return chosen, rows
+
+    def _read(self, stack: LegacyStack) -> CineStack:
+        frames = sum(part.header.n_frames[index] for part, index in stack.used)
+        rows, cols = stack.parts[0].header.size
+        budget = self.legacy.job.memory_mb << 20
+        if 4 * frames * rows * cols > budget:
+            raise PreprocessError(f"series needs more than {budget >> 20} MB of memory (raise --memory)")
+        is_grey8 = stack.parts[0].header.is_grey8
+        if is_grey8 and self.legacy.job.bits == 16:
+            raise PreprocessError("scaled to 8 bits by the legacy tool: the scanner's values are lost (import 8 bits)")
+        slices: list[Frames] = []
+        for part, index in stack.used:
+            self.clock.tick()
+            slices += self.file.read(part.header.name, (index,)).slices
+        return self._stack(slices, is_grey8)
+
+    def _stack(self, slices: list[Frames], is_grey8: bool) -> CineStack:
+        n_frames = np.array([len(one) for one in slices], dtype=np.int32)
+        every: npt.NDArray[Any] = np.concatenate(slices)
+        slices.clear()
+        limits = _UNKNOWN
+        if not is_grey8:
+            stacked, limits = window(every[None], 1.0, 0.0, self.legacy.job.bits)
+            every = stacked[0]
+        pixels = np.zeros((len(n_frames), int(n_frames.max()), *every.shape[1:]), dtype=every.dtype)
+        for index, frames in enumerate(np.split(every, np.cumsum(n_frames)[:-1])):
+            pixels[index, : len(frames)] = frames
+        spacing = self.legacy.pixel_spacing
+        return CineStack(
+            pixels=pixels,
+            n_frames=n_frames,
+            pixel_spacing=(spacing, spacing),
+            slice_thickness=math.nan,
+            image_orientation=np.full(6, math.nan),
+            image_position=np.full((len(n_frames), 3), math.nan),
+            trigger_time=np.full(pixels.shape[:2], math.nan),
+            intensity_window=limits,
+        )
+
+    def _nothing_used(self, stack: LegacyStack) -> list[Row]:
+        """A row for each series, with the reason of its longest slice."""
+        ordered = sorted(stack.left_out, key=lambda one: one[0].header.n_frames[one[1]])
+        reasons = {part.header.number: reason for part, _, reason in ordered}
+        return [self._part_row(part, reasons[part.header.number]) for part in stack.parts]
+
+    def _row(self, name: str, **values: object) -> Row:
+        safe = name.encode("utf-8", "replace").decode()
+        series = self.legacy.job.key.source(f"{self.blank.study}\n{safe}")
+        filled: Row = replace(self.blank, series=series, **values)  # type: ignore[arg-type]
+        return filled
+
+    def _part_row(self, part: Part, problem: str) -> Row:
+        """A row for a whole series; `problem` is empty where it was stored."""
+        row = self._row(
+            part.header.name,
+            view=part.decision.view.value if part.decision.view else "",
+            confidence=part.decision.confidence,
+            n_files=sum(part.header.n_frames),
+            n_frames=max(part.header.n_frames),
+        )
+        return replace(row, reason=problem) if problem else replace(row, outcome=STORED, reason=part.decision.reason)
+
+    def _slice_row(self, part: Part, index: int, reason: str) -> Row:
+        n_frames = part.header.n_frames[index]
+        row = replace(self._part_row(part, reason), n_files=n_frames, n_frames=n_frames)
+        return replace(row, reason=f"{reason} (slice {index + 1} of {len(part.header.n_frames)} in the file)")
+
+
+def _is_used(part: Part, stack: LegacyStack) -> bool:
+    return any(part is one for one, _ in stack.used)
+
+
+def _unused(part: Part, stack: LegacyStack) -> str:
+    """Why a piece of a stored stack was not used; empty if it was."""
+    return "" if _is_used(part, stack) else next(reason for one, _, reason in stack.left_out if one is part)
+
+
+def _why_no_view(part: Part) -> str:
+    most = max(part.header.n_frames)
+    is_cine = part.decision.final or most >= MIN_PHASES
+    return part.decision.reason if is_cine else f"no cine: {most} frames, fewer than {MIN_PHASES}"
+
+
+def _n_lost(part: Part) -> int:
+    header: LegacyHeader = part.header
+    return header.n_files - header.bounds[-1]
