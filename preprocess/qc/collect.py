@@ -1,0 +1,165 @@
+"""Measure studies in parallel: rows go to disk as they come, and what was measured before is not measured again."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import fields
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from preprocess.errors import PreprocessError
+from preprocess.files import remove_stale, replacing
+from preprocess.pool import Done, work
+from preprocess.qc.measures import PixelMeasures, TimeMeasures
+from preprocess.qc.study_measures import MEASURES_VERSION, Clip, Measured, measure_study, unreadable
+
+__all__ = ["COLUMNS", "collect", "read_measures", "write_measures"]
+
+Progress = Callable[[int, int], None]  # (finished, total)
+
+_PLACE = [one.name for one in fields(Clip) if one.name not in ("pixels", "times")]
+_MEASURED = [one.name for kind in (PixelMeasures, TimeMeasures) for one in fields(kind)]
+_TEXT = ("study", "patient", "study_sha256", "vendor", "view", "problem", "flags")
+_WHOLE = ("version", "slice", "n_slices", "n_frames", "rows", "cols")
+COLUMNS = ["version", *_PLACE, *_MEASURED, "flags"]
+
+
+def collect(
+    store: Path, keys: Sequence[tuple[str, str]], table: Path, *, workers: int = 0, progress: Progress | None = None
+) -> pd.DataFrame:
+    """Measure studies of a store: a row per clip, sorted by study, view and slice.
+
+    Studies in `table`, or in what an interrupted run left beside it, are not measured again unless their pixels
+    changed. A study that cannot be read is one row with its problem.
+
+    Args:
+        store: the store.
+        keys: (patient, study) of the studies to measure.
+        table: where an earlier run wrote its measures and this one will (`write_measures`).
+        workers: processes; 0 to measure in this one.
+        progress: called with the number of finished studies and of all.
+
+    Raises:
+        PreprocessError: `table` is some other file, or nothing can be written beside it.
+    """
+    known, hashes = _known(table)
+    todo = [(patient, study, hashes.get(study, "")) for patient, study in keys]
+    fresh: set[str] = set()
+    try:
+        _start_part(table, known)
+        with _part(table).open("a", encoding="utf-8", newline="") as out:
+            writer = csv.writer(out, lineterminator="\n")
+            for finished, measured in enumerate(_measured(store, todo, workers), start=1):
+                writer.writerows(map(_cells, measured.clips))
+                out.flush()
+                fresh.update(clip.study for clip in measured.clips)
+                if progress:
+                    progress(finished, len(todo))
+    except OSError as error:
+        raise PreprocessError(f"cannot write beside {table}: {error.strerror}", "choose another --out") from None
+    return _chosen(known, read_measures(_part(table)), fresh, {study for _, study in keys})
+
+
+def _known(table: Path) -> tuple[pd.DataFrame, dict[str, str]]:
+    """The newest rows of each study that an earlier run measured, and the hash of its pixels."""
+    rows = pd.concat([read_measures(table), read_measures(_part(table))], ignore_index=True)
+    hashes: dict[str, str] = dict(zip(rows["study"], rows["study_sha256"], strict=True))
+    newest = rows[rows["study_sha256"] == rows["study"].map(hashes)]
+    return newest.drop_duplicates(["study", "view", "slice"], keep="last"), hashes
+
+
+def _part(table: Path) -> Path:
+    return table.with_name(f".{table.name}.part")
+
+
+def _start_part(table: Path, known: pd.DataFrame) -> None:
+    """Begin the file of new rows with all that is known: a killed run loses neither."""
+    _part(table).parent.mkdir(parents=True, exist_ok=True)
+    _write(_part(table), known)
+
+
+def _measured(store: Path, todo: Sequence[tuple[str, str, str]], workers: int) -> Iterator[Measured]:
+    for answer in work(partial(_measure, store), todo, workers):
+        if isinstance(answer, Done):
+            yield answer.result
+            continue
+        # The error's text may quote what a damaged file holds; its kind cannot.
+        yield unreadable(answer.task[0], answer.task[1], f"cannot be read ({_kind(answer.error)})")
+
+
+def _kind(error: Exception | None) -> str:
+    if error is None:
+        return "doing so killed the process"
+    return "damaged, or of another version" if isinstance(error, PreprocessError) else type(error).__name__
+
+
+def _measure(store: Path, keys: tuple[str, str, str]) -> Measured:
+    return measure_study(store, *keys)
+
+
+def _cells(clip: Clip) -> list[object]:
+    place = [getattr(clip, name) for name in _PLACE]
+    measured = [*vars(clip.pixels).values(), *vars(clip.times).values()]
+    cells = [MEASURES_VERSION, *place, *measured, ""]
+    return [("" if math.isnan(value) else f"{value:.6g}") if isinstance(value, float) else value for value in cells]
+
+
+def _chosen(known: pd.DataFrame, part: pd.DataFrame, fresh: set[str], wanted: set[str]) -> pd.DataFrame:
+    """The newest rows of the wanted studies."""
+    new = part.iloc[len(known) :]
+    old = known[~known["study"].isin(fresh)]
+    both = pd.concat([old, new], ignore_index=True)
+    both = both[both["study"].isin(wanted)]
+    ordered: pd.DataFrame = both.sort_values(["study", "view", "slice"], ignore_index=True)
+    return ordered
+
+
+def read_measures(path: Path) -> pd.DataFrame:
+    """A table of measures, without a last line that was not finished; empty where there is none.
+
+    Raises:
+        PreprocessError: the file is there and holds something else.
+    """
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        content = b""
+    except OSError as error:
+        raise PreprocessError(f"{path} is not readable: {error.strerror}", "choose another --out") from None
+    content = content[: content.rfind(b"\n") + 1] or ",".join(COLUMNS).encode()
+    kinds: dict[str, Any] = {name: "str" if name in _TEXT else "float32" for name in COLUMNS}
+    blank = {name: [""] for name in COLUMNS if name not in _TEXT}
+    try:
+        table = pd.read_csv(io.BytesIO(content), dtype=kinds, keep_default_na=False, na_values=blank)
+    except (ValueError, pd.errors.ParserError, UnicodeDecodeError):
+        table = pd.DataFrame()
+    if list(table.columns) != COLUMNS:
+        raise PreprocessError(f"{path} is no table of measures of this version", "move it away or choose another --out")
+    valid: pd.DataFrame = table[table["version"] == MEASURES_VERSION]
+    typed: pd.DataFrame = valid.astype(dict.fromkeys(_WHOLE, "int64"))
+    return typed
+
+
+def write_measures(path: Path, measures: pd.DataFrame) -> None:
+    """Write the table of measures; what an interrupted run left beside it is removed.
+
+    Raises:
+        PreprocessError: it cannot be written.
+    """
+    try:
+        _write(path, measures)
+        _part(path).unlink(missing_ok=True)
+    except OSError as error:
+        raise PreprocessError(f"cannot write {path}: {error.strerror}", "choose another --out") from None
+
+
+def _write(path: Path, measures: pd.DataFrame) -> None:
+    remove_stale(path)
+    with replacing(path) as temporary:
+        measures.to_csv(temporary, index=False, lineterminator="\n", float_format="%.6g")

@@ -1,0 +1,80 @@
+"""The part of the page about clips that are out of the ordinary and studies that cannot be read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from preprocess.qc.charts import bar_table, short
+from preprocess.qc.markup import Markup, data_url, element, join, table
+from preprocess.qc.montage import Thumbnail
+from preprocess.qc.report import Report
+
+__all__ = ["montage", "outlier_section"]
+
+_N_ROWS = 300  # of the table; the CSV has all
+
+
+def outlier_section(report: Report) -> Markup:
+    """Unreadable studies, outliers by reason, what they look like, and a row for each."""
+    parts = [_unreadable(report.unreadable)] if len(report.unreadable) else []
+    found = report.outliers
+    if not len(found):
+        return join([*parts, element("p", "Nothing: every clip that was measured lies within the limits.")])
+    grouped = found.groupby("reason").agg(found=("reason", "size"), studies=("study", "nunique"))
+    ordered = grouped.sort_values(["studies", "found"], ascending=False, kind="stable")
+    summary = [(str(reason), int(row["studies"])) for reason, row in ordered.iterrows()]
+    intro = "An outlier is not an error: it is worth a look. Each row says what was measured and what was expected."
+    parts += [
+        element("h3", "By reason"),
+        element("p", intro, class_="soft"),
+        bar_table("reason", "studies", summary, report.n_measured),
+        element("h3", "What they look like"),
+        element("p", "First phase; the worst of each reason in turn.", class_="soft"),
+        montage(report.odd, is_odd=True),
+        element("h3", "One by one"),
+    ]
+    if len(found) > _N_ROWS:
+        more = f"The worst of each reason come first. {len(found) - _N_ROWS:,} more rows are in "
+        parts.append(element("p", more, element("code", report.csv_name), " (column flags).", class_="soft"))
+    rows = table(_HEADER, map(_outlier_cells, found.head(_N_ROWS).to_dict("records")), class_="outliers")
+    return join([*parts, rows])
+
+
+_HEADER = ["reason", "view", "slice", "measure", "value", "expected", "look at it"]
+
+
+def _outlier_cells(row: Mapping[str, object]) -> list[str]:
+    study, index = str(row["study"]), int(str(row["slice"]))
+    value, low, high = (float(str(row[name])) for name in ("value", "low", "high"))
+    command = element("code", f"cmr-preprocess inspect {study} --store STORE")
+    expected = _expected(low, high)
+    place = "all" if index < 0 else str(index + 1)
+    return [str(row["reason"]), str(row["view"]), place, str(row["measure"]), short(value), expected, command]
+
+
+def _expected(low: float, high: float) -> str:
+    if np.isinf(low):
+        return f"at most {short(high)}"
+    return f"at least {short(low)}" if np.isinf(high) else f"{short(low)} to {short(high)}"
+
+
+def _unreadable(rows: pd.DataFrame) -> Markup:
+    cells = [(element("code", study), problem) for study, problem in zip(rows["study"], rows["problem"], strict=True)]
+    return join([element("h3", "Studies that cannot be read"), table(["study", "problem"], cells[:_N_ROWS])])
+
+
+def montage(thumbnails: Sequence[Thumbnail], *, is_odd: bool) -> Markup:
+    """Thumbnails in a grid; odd ones say why they are there and what study they are of."""
+    figures = []
+    for one in thumbnails:
+        name = f"{one.view}, slice {one.index + 1}, study {one.study}"
+        picture = element(
+            "img", src=data_url(one.image, "image/webp"), alt=name, title=name, width=128, height=128, loading="lazy"
+        )
+        place = f"{one.view} {one.index + 1} · "
+        caption = element("figcaption", element("b", one.reason), place, element("code", one.study))
+        figures.append(element("figure", picture, caption if is_odd else ""))
+    return element("div", *figures, class_="montage odd" if is_odd else "montage")

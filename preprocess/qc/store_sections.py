@@ -1,0 +1,126 @@
+"""The parts of the page about the whole store: what it holds, what was left out, and distributions."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from preprocess.ledger import LEFT_OUT, STORED
+from preprocess.qc.charts import bar_table, histogram
+from preprocess.qc.markup import Markup, element, join
+from preprocess.qc.report import Report
+from preprocess.qc.totals import LedgerTotals, StoreTotals
+from preprocess.views import View
+
+__all__ = ["distribution_section", "holdings_section", "ledger_section"]
+
+_N_REASONS = 25
+_N_SCANNERS = 25
+_N_MATRICES = 10
+
+
+def holdings_section(report: Report) -> Markup:
+    """Counts by view and scanner, and what studies lack."""
+    totals = report.totals
+    n_studies = len(totals.views)
+    has = Counter(view for views in totals.views.values() for view in views)
+    views = [(view.value, has[view.value]) for view in View]
+    clips = [(view.value, totals.clips[view.value]) for view in View]
+    missing = totals.missing().most_common()
+    ranked = sorted(totals.scanners.items(), key=lambda item: (-item[1], item[0]))
+    scanners = [(_scanner(*key), count) for key, count in ranked]
+    return join(
+        [
+            element("p", "Whole store.", class_="soft"),
+            element(
+                "div",
+                element("div", element("h3", "Studies with a view"), bar_table("view", "studies", views, n_studies)),
+                element("div", element("h3", "Clips"), bar_table("view", "clips", clips, totals.clips.total())),
+                class_="columns",
+            ),
+            element("h3", "Studies that lack views"),
+            bar_table("missing", "studies", missing, n_studies) if missing else element("p", "None lacks any."),
+            element("h3", "Scanners"),
+            bar_table(
+                "vendor, model, field strength",
+                "studies",
+                scanners[:_N_SCANNERS],
+                n_studies,
+                others=("all others", sum(count for _, count in scanners[_N_SCANNERS:])),
+            ),
+        ]
+    )
+
+
+def _scanner(vendor: str, model: str, field: float) -> str:
+    strength = f"{field:g} T" if field else "unknown field"
+    return ", ".join([vendor[:30] or "unknown vendor", model[:40] or "unknown model", strength])
+
+
+def ledger_section(ledger: LedgerTotals | None) -> Markup:
+    """What was stored and left out, and why."""
+    if ledger is None:
+        return element("p", "The store has no ledger.")
+    reasons = ledger.reasons.most_common()
+    n_rows = ledger.reasons.total()
+    outcomes = [("stored", ledger.outcomes[STORED]), ("left out", ledger.outcomes[LEFT_OUT])]
+    others = ("all other reasons", sum(count for _, count in reasons[_N_REASONS:]))
+    shown = [(reason[:120], count) for reason, count in reasons[:_N_REASONS]]
+    slices = f"{ledger.slices_left_out:,} single slices were left out of series that were otherwise stored."
+    why = element("p", "Nothing was left out.")
+    if reasons:
+        why = bar_table("reason", "found", shown, n_rows, others=others)
+    return join(
+        [
+            element("p", "Whole store, from its ledger; N stands for any number. ", slices, class_="soft"),
+            bar_table("outcome", "series", outcomes, ledger.outcomes.total()),
+            element("h3", "Reasons"),
+            why,
+        ]
+    )
+
+
+def distribution_section(report: Report) -> Markup:
+    """Histograms of the whole store, and of what was measured."""
+    totals, measures = report.totals, report.measures
+    first = measures[(measures["problem"] == "") & (measures["slice"] == 0)]
+    rates = first.groupby("study")["heart_rate_bpm"].median().round()
+    gaps = (measures["gap_mm"] * 2).round() / 2
+    whole = [
+        histogram("frames of a clip", "", totals.frames),
+        histogram("SAX slices of a study", "", Counter(totals.sax_slices.values())),
+        histogram("pixel spacing", "mm", totals.spacings),
+        histogram("slice thickness", "mm", totals.thicknesses),
+        histogram("age", "years; 90 is above 89", totals.ages),
+    ]
+    measured = [
+        histogram("heart rate from trigger times", "beats/min", Counter(rates.dropna())),
+        histogram("distance of SAX slices", "mm", Counter(gaps.dropna())),
+        histogram("brightness", "share of the window", Counter(measures["brightness"].dropna().round(2))),
+        histogram("noise", "% of the window", Counter((100 * measures["noise"].dropna()).round(1))),
+        histogram("motion", "% of the window", Counter((100 * measures["motion"].dropna()).round())),
+    ]
+    tables = [
+        element("div", element("h3", "Matrix, rows × columns"), _matrices(totals)),
+        element("div", element("h3", "Sex"), _sexes(totals)),
+    ]
+    return join(
+        [
+            element("p", "Whole store.", class_="soft"),
+            element("div", *whole, class_="charts"),
+            element("div", *tables, class_="columns"),
+            element("h3", "Measured clips"),
+            element("div", *measured, class_="charts"),
+        ]
+    )
+
+
+def _matrices(totals: StoreTotals) -> Markup:
+    ranked = totals.matrices.most_common()
+    others = ("all others", sum(count for _, count in ranked[_N_MATRICES:]))
+    return bar_table("matrix", "found", ranked[:_N_MATRICES], totals.matrices.total(), others=others)
+
+
+def _sexes(totals: StoreTotals) -> Markup:
+    names = {"F": "female", "M": "male", "O": "other"}
+    counts = [(names.get(sex, "unknown"), count) for sex, count in sorted(totals.sexes.items())]
+    return bar_table("sex", "studies", counts, len(totals.views))
