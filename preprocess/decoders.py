@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from functools import cache
 from importlib import import_module
+from tempfile import TemporaryFile
 from typing import Any
 
 import numpy as np
@@ -66,6 +69,7 @@ def _as_it_is(data: bytes) -> bytes:
     return data
 
 
+_STDERR = 2  # the descriptor that C libraries write to
 _GDCM = ("gdcm", "python-gdcm")
 _JPEG = _Coding((("pillow", "pillow"), _GDCM, ("pylibjpeg", "pylibjpeg-libjpeg")), _as_it_is, jpeg_extent)
 _JPEG_12 = _Coding((("pylibjpeg", "pylibjpeg-libjpeg"),), _as_it_is, jpeg_extent)
@@ -129,17 +133,31 @@ def _installed(syntax: str, plugins: tuple[tuple[str, str], ...]) -> str:
     raise PreprocessError(f"no decoder installed for {_name(syntax)} (package {plugins[0][1]} decodes it)")
 
 
-@cache
-def _silence_gdcm() -> None:
-    """It writes to the standard error by itself, and may quote what it reads."""
-    gdcm = import_module("gdcm")  # it has no types
-    for trace in (gdcm.Trace.DebugOff, gdcm.Trace.WarningOff, gdcm.Trace.ErrorOff):
-        trace()
+@contextmanager
+def _no_complaint() -> Iterator[None]:
+    """Raises where gdcm complains: its libjpeg writes to the standard error and goes on with damaged pixels."""
+    trace = import_module("gdcm").Trace  # it has no types
+    for turn_off in (trace.DebugOff, trace.WarningOff, trace.ErrorOff):
+        turn_off()
+    if sys.stderr:
+        sys.stderr.flush()
+    with TemporaryFile() as heard:
+        try:
+            before = os.dup(_STDERR)
+        except OSError:  # a service without a standard error: nothing to hear
+            yield
+            return
+        try:
+            os.dup2(heard.fileno(), _STDERR)
+            yield
+        finally:
+            os.dup2(before, _STDERR)
+            os.close(before)
+        if heard.seek(0, os.SEEK_END):
+            raise PreprocessError(DAMAGED)
 
 
 def _decode(data: bytes, syntax: UID, layout: Layout, plugin: str) -> npt.NDArray[Any]:
-    if plugin == "gdcm":
-        _silence_gdcm()
     options: dict[str, Any] = {
         "pixel_keyword": "PixelData",
         "number_of_frames": 1,
@@ -153,7 +171,8 @@ def _decode(data: bytes, syntax: UID, layout: Layout, plugin: str) -> npt.NDArra
     }
     try:
         file = encapsulate([data], has_bot=False)
-        array, _ = get_decoder(syntax).as_array(file, index=0, raw=True, decoding_plugin=plugin, **options)
+        with _no_complaint() if plugin == "gdcm" else nullcontext():
+            array, _ = get_decoder(syntax).as_array(file, index=0, raw=True, decoding_plugin=plugin, **options)
     except (*MALFORMED, RuntimeError) as error:  # RuntimeError: what pydicom raises where a plug-in failed
         raise PreprocessError(DAMAGED) from error
     if array.shape != (layout.rows, layout.cols):

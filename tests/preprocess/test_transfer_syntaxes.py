@@ -191,6 +191,21 @@ def test_a_codestream_that_is_cut_off_or_damaged_is_an_error_of_its_own(name: st
             decode(image)
 
 
+@pytest.mark.parametrize("name", ["JPEG lossless", "JPEG lossless SV1"])
+def test_damage_that_gdcm_only_complains_about_is_an_error_and_says_nothing(
+    name: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    ds, data = codestream(name)
+    middle = data.index(b"\xff\xda") + 40
+    (image,) = read_images(with_codestream(ds, data[:middle] + b"\xff\xd9"))
+    with pytest.raises(PreprocessError, match="damaged"):
+        decode(image)
+    (whole,) = read_images(with_codestream(ds, data))
+    np.testing.assert_array_equal(decode(whole), pixels(0, 0, 0, SPEC.size))
+    captured = capfd.readouterr()
+    assert captured.out + captured.err == ""
+
+
 def test_no_mutation_of_a_codestream_allocates_much_or_escapes() -> None:
     rng = np.random.default_rng(0)
     tracemalloc.start()
