@@ -30,6 +30,7 @@ _KNOWN = "study already stored from another source"
 _LOST = "files that the legacy tool counted and could not read"
 _OTHER = "another {} series was used (better evidence or more complete)"
 _UNKNOWN = (math.nan, math.nan)
+_BYTES_PER_PIXEL = 16  # float32 as read, joined, ordered for the percentiles, and the result
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,7 @@ class _Import:
         frames = sum(part.header.n_frames[index] for part, index in stack.used)
         rows, cols = stack.parts[0].header.size
         budget = self.legacy.job.memory_mb << 20
-        if 4 * frames * rows * cols > budget:
+        if _BYTES_PER_PIXEL * frames * rows * cols > budget:
             raise PreprocessError(f"series needs more than {budget >> 20} MB of memory (raise --memory)")
         is_grey8 = stack.parts[0].header.is_grey8
         if is_grey8 and self.legacy.job.bits == 16:

@@ -290,6 +290,16 @@ def test_eight_bit_files_are_not_passed_off_as_scanner_values(tmp_path: Path) ->
     assert "scanner's values are lost" in "\n".join(ledger(tmp_path / "store")["reason"])
 
 
+def test_a_series_that_does_not_fit_into_memory_is_left_out_before_it_is_read(tmp_path: Path) -> None:
+    path = one_file(tmp_path / "in")
+    with h5py.File(path, "a") as file:
+        big = file.create_dataset("2CH", data=np.ones((3, 70, 256, 256), "f4"), compression="gzip")
+        big.attrs["slice_frames"], big.attrs["total_images"] = np.zeros(0, np.int32), np.int32(70)
+    store = run_import(tmp_path / "store", tmp_path / "in", memory=64)
+    assert set(only_study(store).views) == {View.SAX, View.CH4}
+    assert "series needs more than 64 MB of memory (raise --memory)" in set(ledger(store)["reason"])
+
+
 def test_a_study_of_another_source_is_not_overwritten(tmp_path: Path) -> None:
     one_file(tmp_path / "first")
     store = run_import(tmp_path / "store", tmp_path / "first")
