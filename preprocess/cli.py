@@ -12,7 +12,18 @@ from preprocess.errors import PreprocessError
 
 __all__ = ["main"]
 
-_COMMANDS = ("simulate", "convert", "views", "reports", "labels", "splits")
+_COMMANDS = (
+    "simulate",
+    "convert",
+    "import_legacy",
+    "views",
+    "verify",
+    "qc",
+    "inspect",
+    "reports",
+    "labels",
+    "splits",
+)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -20,7 +31,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="cmr-preprocess",
         description="Turn DICOM archives and radiology reports into a de-identified training store.",
-        epilog="Usual order: simulate (or bring your own archives), convert, reports, labels, splits.",
+        epilog="Usual order: simulate (or bring your own archives), convert, verify, qc, reports, labels, splits.",
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)

@@ -99,8 +99,13 @@ def recognise(series: Sequence[Series], is_cine: Sequence[bool], rules: SiteRule
 
 
 def _is_gated(series: Series) -> bool:
-    """True where the frames are spread over a heart beat; perfusion and other dynamics are not."""
+    """True where the frames are spread over a heart beat; perfusion and other dynamics are not.
+
+    Where no frame states a time, the number of cardiac phases that the scanner declares decides.
+    """
     times = {image.trigger_time for image in series.images if np.isfinite(image.trigger_time)}
+    if not times:
+        return max(image.phases for image in series.images) >= MIN_PHASES
     return len(times) >= MIN_PHASES and max(times) - min(times) <= _LONGEST_BEAT
 
 

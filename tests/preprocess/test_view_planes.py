@@ -172,18 +172,24 @@ def test_many_and_no_planes_are_judged() -> None:
     assert views_of(zero, plane(SAX)) == [None, View.SAX]
 
 
-def test_a_dynamic_without_trigger_times_is_no_view_unless_named() -> None:
-    def study(description: str) -> list[Series]:
+def test_a_dynamic_without_trigger_times_is_no_view_unless_named_or_declared_a_cine() -> None:
+    def study(description: str, phases: int = 0) -> list[Series]:
         person = the_patients(1)[0]
         series = [one for plan, group in blank_study(person) if plan.view is View.SAX for one in group]
         return [
-            Series(tuple(replace(image, trigger_time=float("nan"), description=description) for image in one.images))
+            Series(
+                tuple(
+                    replace(image, trigger_time=float("nan"), description=description, phases=phases)
+                    for image in one.images
+                )
+            )
             for one in series
         ]
 
-    unnamed, named = study(""), study("cine sax")
+    unnamed, named, declared = study(""), study("cine sax"), study("", phases=25)
     assert all(one.view is None and "trigger" in one.reason for one in recognise(unnamed, is_cine(unnamed)))
     assert all(one.view is View.SAX for one in recognise(named, is_cine(named)))
+    assert all(one.view is View.SAX for one in recognise(declared, is_cine(declared)))
 
 
 def rotated(degrees: float) -> Plane:
