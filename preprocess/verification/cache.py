@@ -1,0 +1,84 @@
+"""Fingerprints that were made before: `fingerprints.parquet` in the store, by the SHA-256 of the pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from preprocess.files import remove_stale, replacing
+from preprocess.fingerprint import N_WORDS, VERSION, Words
+
+__all__ = ["FILE", "Fingerprints"]
+
+FILE = "fingerprints.parquet"
+_WORDS = [f"word{number}" for number in range(N_WORDS)]
+_DAMAGED = (OSError, ValueError, TypeError, KeyError, pa.ArrowException)
+
+
+class Fingerprints:
+    """Known fingerprints; a cine that can have none is known as such.
+
+    Args:
+        store: whose they are; a damaged file, or one of another version, counts as none.
+    """
+
+    def __init__(self, store: Path) -> None:
+        self._path = store / FILE
+        self._words: dict[str, Words | None] = dict(_read(self._path))
+        self._is_changed = False
+
+    def __contains__(self, sha256: str) -> bool:
+        return sha256 in self._words
+
+    def __getitem__(self, sha256: str) -> Words | None:
+        return self._words[sha256]
+
+    def add(self, sha256: str, words: Words | None) -> None:
+        """Note a new fingerprint."""
+        self._words[sha256] = words
+        self._is_changed = True
+
+    def keep(self, used: set[str]) -> None:
+        """Forget those of cines that the store no longer has."""
+        kept = {sha256: words for sha256, words in self._words.items() if sha256 in used}
+        self._is_changed |= len(kept) < len(self._words)
+        self._words = kept
+
+    def save(self) -> bool:
+        """Write the file if it changed; False where the store cannot be written to."""
+        if not self._is_changed:
+            return True
+        names = sorted(self._words)
+        nothing = np.zeros(N_WORDS, np.uint64)
+        words = [self._words[name] for name in names]
+        values = np.array([nothing if one is None else one for one in words], np.uint64).reshape(-1, N_WORDS)
+        table = pd.DataFrame({"pixel_sha256": names, **dict(zip(_WORDS, values.T, strict=True))})
+        table["is_valid"] = np.array([one is not None for one in words], dtype=bool)
+        table["version"] = VERSION
+        try:
+            remove_stale(self._path)
+            with replacing(self._path) as temporary:
+                table.to_parquet(temporary, index=False)
+        except OSError:
+            return False
+        self._is_changed = False
+        return True
+
+
+def _read(path: Path) -> Iterator[tuple[str, Words | None]]:
+    if path.is_symlink() or not path.is_file():
+        return
+    try:
+        table = pd.read_parquet(path, columns=["pixel_sha256", *_WORDS, "is_valid", "version"])
+        table = table[table["version"] == VERSION]
+        names = table["pixel_sha256"].astype(str).tolist()
+        words = np.ascontiguousarray(table[_WORDS].to_numpy(np.uint64))
+        valid = table["is_valid"].to_numpy(bool)
+    except _DAMAGED:
+        return
+    for name, one, is_valid in zip(names, words, valid.tolist(), strict=True):
+        yield name, one if is_valid else None

@@ -1,0 +1,95 @@
+"""Duplicate studies of checked stores as a table, and those that leak between splits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from preprocess.duplicates import Clips, find_duplicates
+from preprocess.files import write_text
+from preprocess.places import unusual_places
+from preprocess.tables import csv_text, read_splits
+from preprocess.verification.store_check import StoreCheck
+from preprocess.views import View
+
+__all__ = ["COLUMNS", "copies", "mark_leakage", "write_copies"]
+
+COLUMNS = (
+    "store_a",
+    "patient_a",
+    "study_a",
+    "store_b",
+    "patient_b",
+    "study_b",
+    "kind",
+    "n_clips",
+    "distance",
+    "same_patient",
+    "split_a",
+    "split_b",
+    "leakage",
+)
+
+
+def copies(stores: Sequence[StoreCheck]) -> pd.DataFrame:
+    """Pairs of studies of all stores that hold the same scan: the columns `COLUMNS`, splits still empty."""
+    tables = [store.clips.assign(store=number) for number, store in enumerate(stores, start=1)]
+    clips = pd.concat(tables, ignore_index=True)
+    clips["number"] = clips.groupby(["store", "patient", "study"], sort=True).ngroup()
+    studies = clips.drop_duplicates("number").set_index("number")
+    words = np.concatenate([store.words for store in stores])
+    is_valid = np.concatenate([store.is_valid for store in stores])
+    rows = []
+    for pair in find_duplicates(_columns(clips, words, is_valid)):
+        a, b = studies.loc[pair.a], studies.loc[pair.b]
+        of_both = [one[name] for one in (a, b) for name in ("store", "patient", "study")]
+        same = a["patient"] == b["patient"]
+        rows.append([*of_both, pair.kind, pair.n_clips, pair.distance, int(same), "", "", 0])
+    table: pd.DataFrame = pd.DataFrame(rows, columns=list(COLUMNS))
+    return table
+
+
+def _columns(
+    clips: pd.DataFrame,
+    words: np.ndarray[tuple[int, ...], np.dtype[np.uint64]],
+    is_valid: np.ndarray[tuple[int, ...], np.dtype[np.bool_]],
+) -> Clips:
+    views = {view.value: number for number, view in enumerate(View)}
+    study, view = clips["number"].to_numpy(np.int64), clips["view"].map(views).to_numpy(np.int64)
+    normal = clips[["normal_x", "normal_y", "normal_z"]].to_numpy(np.float64)
+    position = clips["position"].to_numpy(np.float64)
+    return Clips(
+        study=study,
+        view=view,
+        index=clips["slice"].to_numpy(np.int64),
+        position=position,
+        normal=normal,
+        words=words,
+        is_valid=is_valid,
+        sha256=np.where(clips["is_even"], "", clips["pixel_sha256"].to_numpy(str)).astype(str),
+        is_placed=unusual_places(normal, position, view, study),
+    )
+
+
+def mark_leakage(pairs: pd.DataFrame, splits: Path) -> pd.DataFrame:
+    """Fill in the splits of each pair; it leaks if they differ.
+
+    Raises:
+        PreprocessError: not a split file.
+    """
+    table = read_splits(splits)
+    split = dict(zip(table["study"], table["split"], strict=True))
+    marked: pd.DataFrame = pairs.copy()
+    for side in ("a", "b"):
+        marked[f"split_{side}"] = [split.get(study, "") for study in pairs[f"study_{side}"]]
+    known = (marked["split_a"] != "") & (marked["split_b"] != "")
+    marked["leakage"] = (known & (marked["split_a"] != marked["split_b"])).astype(int)
+    return marked
+
+
+def write_copies(path: Path, pairs: pd.DataFrame) -> None:
+    """Write `duplicates.csv`; a header alone where there are none."""
+    write_text(path, csv_text(COLUMNS, pairs[list(COLUMNS)].itertuples(index=False)))
