@@ -6,7 +6,9 @@ import itertools
 from collections.abc import Iterator
 from typing import Any
 
+import nibabel
 import numpy as np
+import pydicom
 import pytest
 
 from benchmarks.reexport import CHANGES, Clip
@@ -25,6 +27,7 @@ from preprocess.lsh import brute_force_pairs, similar_pairs
 from preprocess.phantom import Scene, plan_series, sample_patient
 from preprocess.places import same_place, unusual_places
 from preprocess.views import View
+from tests.support.reference import shared
 
 VIEWS = ("4CH", "3CH", "2CH", "SAX")
 
@@ -234,3 +237,26 @@ def test_groups_join_chains_of_copies_and_the_other_studies_of_their_patients() 
     assert duplicate_groups(pairs) == [["a", "b", "c"], ["x", "y"]]
     patients = {"a": "1", "d": "1", "e": "2", "f": "3", "g": "3"}
     assert duplicate_groups(pairs, patients) == [["a", "b", "c", "d"], ["f", "g"], ["x", "y"]]
+
+
+def test_a_real_cine_is_told_from_its_exports_and_from_other_patients() -> None:
+    folder = shared("real/rvsc_p09/P09dicom")
+    files = [pydicom.dcmread(path) for path in sorted(folder.glob("*.dcm"))]
+    first = [one for one in files if one.ImagePositionPatient == files[0].ImagePositionPatient]
+    first.sort(key=lambda one: float(one.TriggerTime))
+    row, col = map(float, first[0].PixelSpacing)
+    clip = Clip(np.stack([one.pixel_array for one in first]), (row, col))
+    assert len(clip.cine) == 20
+    words = fingerprint(*clip)
+    assert words is not None
+    for change in CHANGES.values():
+        again = fingerprint(*change(clip, np.random.default_rng(3)))
+        assert hamming(orientations(words), again).min() <= 2 * LIMIT
+    for name in ("acdc", "mnms"):
+        volumes = [nibabel.load(shared(f"real/cinema_examples/{name}/sax_{phase}.nii.gz")) for phase in ("ed", "es")]
+        diastole, systole = (volume.get_fdata().transpose(2, 0, 1) for volume in volumes)
+        spacing = tuple(map(float, volumes[0].header.get_zooms()[:2]))
+        for ed, es in zip(diastole, systole, strict=True):
+            other = fingerprint(np.stack([ed, (ed + es) / 2, es, (ed + es) / 2]), spacing)
+            assert other is not None
+            assert hamming(orientations(words), other).min() > 3 * LIMIT
