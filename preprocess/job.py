@@ -48,7 +48,7 @@ class Job:
     site: SiteRules | None = None
 
     @property
-    def rules(self) -> PixelRules:
+    def pixel_rules(self) -> PixelRules:
         """What becomes of pixels."""
         return PixelRules(self.bits, self.spacing_mm, self.crop)
 

@@ -17,7 +17,7 @@ from preprocess.ledger import STORED, Record, Row, part_path, read_index, write_
 from preprocess.legacy_study import LegacyJob, identity, import_file
 from preprocess.outcome import Outcome, finish
 from preprocess.pool import Done, Failed, work
-from preprocess.runner import _check_settings
+from preprocess.runner import check_settings
 from preprocess.sources import Source
 from preprocess.store import study_path
 
@@ -101,7 +101,7 @@ def import_legacy(
     """
     job = legacy.job
     found = find_legacy(inputs, job.store)
-    _check_settings(job)
+    check_settings(job)
     before = read_index(job.store)
     names = {source.key_hash(job.key): source for source in found.sources}
     current = set(names)

@@ -56,7 +56,9 @@ class _Count:
     def add(self, record: Record) -> Record:
         """Count a record and pass it on."""
         self.n_series += sum(row.outcome == STORED for row in record.rows)
-        self.reasons.update(re.sub(r"\d+", "N", row.reason) for row in record.rows if row.outcome == LEFT_OUT)
+        self.reasons.update(
+            re.sub(r"\b\d+(?:\.\d+)?\b", "N", row.reason) for row in record.rows if row.outcome == LEFT_OUT
+        )
         if record.source in self.current:
             self.has_stored |= bool(record.studies or record.known)
             if not record.studies:

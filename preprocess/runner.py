@@ -20,7 +20,7 @@ from preprocess.shards import all_done, mark_done
 from preprocess.sources import Shard, Source, find_sources
 from preprocess.store import SCHEMA_VERSION, study_path
 
-__all__ = ["Outcome", "Progress", "convert"]
+__all__ = ["Outcome", "Progress", "check_settings", "convert"]
 
 Progress = Callable[[str, int, int], None]  # (what is done, finished, total)
 StudyKeys = tuple[str, str]
@@ -56,7 +56,7 @@ def convert(
     sources = find_sources(inputs, job.store, ids_from_headers=job.ids_from_headers)
     if not sources:
         raise PreprocessError("no archive and no file found in the inputs", "check --input")
-    _check_settings(job)
+    check_settings(job)
     names = {source.key_hash(job.key): source for source in sources}
     before = read_index(job.store)
     job = replace(job, claimed=_claimed(before, names))
@@ -79,7 +79,7 @@ def convert(
     return replace(outcome, n_sources=len(mine), n_skipped=len(mine) - len(todo))
 
 
-def _check_settings(job: Job) -> None:
+def check_settings(job: Job) -> None:
     """A store has one key and one way to make pixels."""
     path = job.store / ".ledger" / "settings.json"
     own = {"schema": SCHEMA_VERSION, "bits": job.bits, "spacing_mm": job.spacing_mm, "crop": job.crop}

@@ -21,6 +21,7 @@ import numpy.typing as npt
 from preprocess import __version__
 from preprocess.errors import PreprocessError
 from preprocess.files import replacing
+from preprocess.intensity import PERCENTILES
 from preprocess.views import View
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "cine_sha256",
     "read_clip",
     "read_study",
+    "shown_window",
     "slice_sha256",
     "studies_in",
     "study_path",
@@ -50,6 +52,7 @@ _STACK_ATTRIBUTES = (
     "trigger_time",
     "intensity_window",
 )
+_OPTIONAL_ATTRIBUTES = ("intensity_percentiles", "percentile_window")
 
 
 @dataclass(frozen=True)
@@ -140,7 +143,7 @@ def cine_sha256(cine: npt.NDArray[Any]) -> str:
 def attribute_names() -> tuple[frozenset[str], frozenset[str]]:
     """Names of the attributes of a file and of a data set; no other belongs into a store."""
     of_file = {"schema_version", "software_version", "pixel_sha256", *StudyInfo.__dataclass_fields__}
-    return frozenset(of_file), frozenset({*_STACK_ATTRIBUTES, "slice_sha256"})
+    return frozenset(of_file), frozenset({*_STACK_ATTRIBUTES, *_OPTIONAL_ATTRIBUTES, "slice_sha256"})
 
 
 def study_sha256(slices: Mapping[View, list[str]]) -> str:
@@ -181,6 +184,8 @@ def _write_stack(file: h5py.File, view: View, stack: CineStack) -> list[str]:
         data.attrs[name] = getattr(stack, name)
     if stack.intensity_percentiles is not None:
         data.attrs["intensity_percentiles"] = stack.intensity_percentiles
+    if stack.pixels.dtype == np.uint16:
+        data.attrs["percentile_window"] = _percentile_window(stack.pixels, stack.n_frames)
     hashes = [slice_sha256(stack, index) for index in range(len(stack.pixels))]
     data.attrs["slice_sha256"] = hashes
     return hashes
@@ -239,6 +244,28 @@ def read_clip(file: h5py.File, view: str, index: int) -> npt.NDArray[Any]:
     data = file[view]
     cine: npt.NDArray[Any] = data[index]
     return cine[: int(data.attrs["n_frames"][index])]
+
+
+def shown_window(data: h5py.Dataset) -> tuple[float, float]:
+    """The stored numbers of a view that are black and white, so that 8 and 16 bits look the same.
+
+    Args:
+        data: the view's data set.
+    """
+    if data.dtype == np.uint8:
+        return 0.0, 255.0
+    stated = data.attrs.get("percentile_window")  # stores of before version 0.3 lack it
+    low, high = _percentile_window(data[()], data.attrs["n_frames"]) if stated is None else stated
+    first, last = data.attrs["intensity_window"]
+    return (float(low), float(high)) if first <= last else (float(high), float(low))
+
+
+def _percentile_window(pixels: npt.NDArray[Any], n_frames: npt.NDArray[Any]) -> tuple[int, int]:
+    """The stored numbers between which `PERCENTILES` of a 16-bit stack lie."""
+    counts = sum(np.bincount(one[:n].ravel(), minlength=1 << 16) for one, n in zip(pixels, n_frames, strict=True))
+    share = np.cumsum(counts) / np.sum(counts) * 100.0
+    low, high = (int(np.searchsorted(share, percent)) for percent in PERCENTILES)
+    return low, max(high, low + 1)
 
 
 def open_study(store: Path, patient: str, study: str) -> h5py.File:

@@ -84,7 +84,7 @@ def _why_no_view(candidate: Candidate) -> str:
 
 def _process_view(view: View, group: list[Candidate], blank: Row, job: Job) -> tuple[CineStack | None, list[Row]]:
     choice = choose(view, group)
-    stack = _stack(choice, job.rules)
+    stack = _stack(choice, job.pixel_rules)
     rejected = {id(candidate): reason for candidate, reason in choice.rejected}
     rows: list[Row] = []
     for candidate in group:

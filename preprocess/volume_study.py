@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from preprocess.errors import PreprocessError
 from preprocess.files import remove_stale
+from preprocess.intensity import PERCENTILES
 from preprocess.job import Job
 from preprocess.ledger import STORED, Row
+from preprocess.pixels import PixelRules
+from preprocess.resampling import Grid
 from preprocess.sites import acdc
-from preprocess.store import Study, study_path, write_study
+from preprocess.store import CineStack, Study, study_path, write_study
 from preprocess.views import View
 
 __all__ = ["convert_volumes"]
@@ -38,8 +43,26 @@ def convert_volumes(volumes: Sequence[bytes], blank: Row, job: Job) -> list[Row]
         except PreprocessError as error:
             rows.append(replace(row, reason=error.problem))
             continue
+        stack = _regridded(stack, job.pixel_rules)
         remove_stale(study_path(job.store, blank.patient, blank.study))
         write_study(job.store, Study(blank.patient, blank.study, {View.SAX: stack}))
         n_frames = int(stack.n_frames.max())
         rows.append(replace(row, confidence=1.0, outcome=STORED, n_frames=n_frames, reason=acdc.reason(stack)))
     return rows
+
+
+def _regridded(stack: CineStack, rules: PixelRules) -> CineStack:
+    """The stack at the wanted spacing and size; unchanged where none is wanted."""
+    grid = Grid.of(stack.pixels.shape[2:], stack.pixel_spacing, rules.spacing_mm, rules.crop)
+    pixels = stack.pixels
+    if grid.is_resampled:
+        frames = [[np.rint(grid.resample(frame)).astype(pixels.dtype) for frame in one] for one in pixels]
+        pixels = np.array(frames)
+    old, orientation = stack.pixel_spacing, stack.image_orientation
+    return replace(
+        stack,
+        pixels=grid.cut(pixels),
+        pixel_spacing=grid.spacing,
+        image_position=np.array([grid.moved(position, orientation, old) for position in stack.image_position]),
+        intensity_percentiles=PERCENTILES if rules.bits == 8 else None,
+    )

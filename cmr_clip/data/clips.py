@@ -22,7 +22,7 @@ from torch.nn import functional as F
 from cmr_clip.errors import CmrClipError
 from preprocess.files import replacing
 from preprocess.manifest import read_manifest
-from preprocess.store import open_study, read_clip, study_path
+from preprocess.store import open_study, read_clip, shown_window, study_path
 
 __all__ = ["Clip", "ClipKey", "ClipReader", "ClipSpec", "RawClips", "clip_keys", "stack_clips", "subsample_frames"]
 
@@ -164,14 +164,14 @@ class ClipReader:
         file = self._file(key.patient, key.study)
         try:
             cine = read_clip(file, key.view, key.slice)
-            attrs = file[key.view].attrs
+            data = file[key.view]
         except (KeyError, IndexError, ValueError) as error:
             raise CmrClipError(
                 f"study {key.study} has no slice {key.slice} of view {key.view}",
                 "the manifest is of another store",
             ) from error
-        frames = _as_uint8(cine[subsample_frames(len(cine), self.n_frames)], attrs["intensity_window"])
-        row, column = (float(value) for value in attrs["pixel_spacing"])
+        frames = _as_uint8(cine[subsample_frames(len(cine), self.n_frames)], data)
+        row, column = (float(value) for value in data.attrs["pixel_spacing"])
         return Clip(torch.from_numpy(frames), (row, column))
 
     def _file(self, patient: str, study: str) -> h5py.File:
@@ -210,12 +210,13 @@ def _is_copy_of(copy: Path, origin: Path) -> bool:
     return ours.st_size == theirs.st_size and abs(ours.st_mtime - theirs.st_mtime) < 0.01
 
 
-def _as_uint8(frames: npt.NDArray[Any], window: npt.NDArray[np.float64]) -> npt.NDArray[np.uint8]:
+def _as_uint8(frames: npt.NDArray[Any], data: h5py.Dataset) -> npt.NDArray[np.uint8]:
+    """What an 8-bit store would hold: 16 bits go through the robust window of their stack."""
     if frames.dtype == np.uint8:
         return np.ascontiguousarray(frames)
-    low, high = (float(value) for value in window)
-    scaled = (frames.astype(np.float32) - low) * (255 / max(high - low, 1e-6))
-    levels: npt.NDArray[np.uint8] = np.rint(scaled.clip(0, 255)).astype(np.uint8)
+    low, high = shown_window(data)
+    share = ((frames.astype(np.float64) - low) / (high - low)).clip(0.0, 1.0)
+    levels: npt.NDArray[np.uint8] = np.rint(share * 255.0).astype(np.uint8)
     return levels
 
 

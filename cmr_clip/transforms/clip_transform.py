@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from cmr_clip.data.clips import ClipSpec, RawClips
+from cmr_clip.errors import CmrClipError
 from cmr_clip.transforms.augmentation import Augmentation, Generators, Window
 from cmr_clip.transforms.crop import crop_by_grid, crop_on_cpu
 
@@ -67,10 +68,16 @@ class ClipTransform:
     def _window(self, raw: RawClips) -> Window:
         """The central square, as evaluation takes it."""
         if self.spec.field_of_view_mm is not None:
+            if not bool(torch.isfinite(raw.spacing).all()):
+                raise CmrClipError(
+                    "clips of unknown pixel size cannot be cropped in mm",
+                    "set field_of_view_mm: null, or import them with --pixel-spacing",
+                )
             half = self.spec.field_of_view_mm / raw.spacing / 2
         else:
-            shorter = (raw.extent * raw.spacing).min(dim=1, keepdim=True).values
-            half = self.spec.crop * shorter / raw.spacing / 2
+            spacing = raw.spacing.nan_to_num(nan=1.0)  # unknown, as in imported studies: square pixels
+            shorter = (raw.extent * spacing).min(dim=1, keepdim=True).values
+            half = self.spec.crop * shorter / spacing / 2
         return Window(raw.extent / 2, half, torch.eye(2, device=half.device).expand(len(half), 2, 2))
 
     def _oversampling(self, window: Window) -> int:

@@ -1,4 +1,4 @@
-"""The robust intensity window of `preprocess.pixels` for volumes, whose values may also be fractions."""
+"""The intensity window of `preprocess.intensity` for volumes, whose values may also be fractions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from preprocess.errors import PreprocessError
-from preprocess.pixels import PERCENTILES, Bits
+from preprocess.intensity import PERCENTILES, from_zero, percentile_window, whole_range
+from preprocess.pixels import Bits
 
 __all__ = ["Pixels", "window"]
 
@@ -40,47 +41,24 @@ def window(values: Values, slope: float, intercept: float, bits: Bits) -> tuple[
     whole = _whole(values, _WIDEST[bits])
     if whole is None:
         return _fractions(_finite(values.astype(np.float32) * np.float32(slope) + np.float32(intercept)), bits)
-    low, high = int(whole.min()), int(whole.max())
-    grey = np.arange(low, high + 1, dtype=np.float64)
-    if bits == 16:
-        offset = low if low < 0 or high > 65_535 else 0
-        return _looked_up(whole, low, (grey - offset).astype(np.uint16)), _scaled(
-            offset, offset + 65_535, slope, intercept
-        )
-    bottom, top = _percentiles(whole, low, high)
-    table = np.rint(np.clip((grey - bottom) / (top - bottom), 0.0, 1.0) * 255.0)
-    if slope < 0:
-        table, bottom, top = 255.0 - table, top, bottom
-    return _looked_up(whole, low, table.astype(np.uint8)), _scaled(bottom, top, slope, intercept)
-
-
-def _scaled(low: float, high: float, slope: float, intercept: float) -> tuple[float, float]:
-    return slope * low + intercept, slope * high + intercept
+    frames = [list(one) for one in whole]
+    rule = percentile_window(frames, None, slope < 0) if bits == 8 else whole_range(frames)
+    table = rule.table()
+    out: Any = np.empty(whole.shape, dtype=rule.kind)
+    for index, one in enumerate(whole):
+        np.take(table, from_zero(one, rule.low), out=out[index], mode="clip")
+    first, last = rule.ends
+    return out, (slope * first + intercept, slope * last + intercept)
 
 
 def _whole(values: Values, widest: int) -> Values | None:
-    """The values as integers, where they are some and span at most `widest`."""
-    if values.dtype.kind == "f":
-        if not np.isfinite(values).all() or np.abs(values).max() > 1 << 30 or (values != np.rint(values)).any():
-            return None
-        values = values.astype(np.int32)
-    return values if int(values.max()) - int(values.min()) <= widest else None
-
-
-def _percentiles(whole: Values, low: int, high: int) -> tuple[int, int]:
-    counts = np.zeros(high - low + 1, dtype=np.int64)
-    for one in whole:
-        counts += np.bincount((one.astype(np.int64) - low).ravel(), minlength=len(counts))
-    share = np.cumsum(counts) / counts.sum() * 100.0
-    bottom, top = (low + int(np.searchsorted(share, percent)) for percent in PERCENTILES)
-    return bottom, max(top, bottom + 1)
-
-
-def _looked_up(whole: Values, low: int, table: Values) -> Pixels:
-    out = np.empty(whole.shape, dtype=table.dtype)
-    for index, one in enumerate(whole):
-        np.take(table, one.astype(np.int64) - low, out=out[index], mode="clip")
-    return out
+    """The values as integers, where they are some of at most 30 bits and span at most `widest`."""
+    if not np.isfinite(values).all() or max(abs(float(values.min())), abs(float(values.max()))) > 1 << 30:
+        return None
+    if values.dtype.kind == "f" and (values != np.rint(values)).any():
+        return None
+    whole = values if values.dtype.itemsize <= 2 and values.dtype.kind != "f" else values.astype(np.int32)
+    return whole if int(whole.max()) - int(whole.min()) <= widest else None
 
 
 def _finite(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

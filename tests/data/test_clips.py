@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 import pickle
+from dataclasses import replace
 
+import h5py
 import numpy as np
 import pytest
 import torch
@@ -14,7 +17,7 @@ from cmr_clip.errors import CmrClipError
 from cmr_clip.transforms.augmentation import Jitter
 from cmr_clip.transforms.clip_transform import ClipTransform
 from cmr_clip.transforms.crop_augmix import CropAugMix
-from preprocess.store import Study, StudyInfo, read_study, write_study
+from preprocess.store import Study, StudyInfo, read_study, study_path, write_study
 from preprocess.views import View
 from tests.support.cohort import Cohort, stack
 
@@ -61,13 +64,23 @@ def test_a_missing_slice_is_one_clear_error(cohort: Cohort) -> None:
         ClipReader(cohort.store, 8).read(key)
 
 
-def test_sixteen_bits_go_through_the_stored_window(tmp_path) -> None:
-    pixels = np.array([0, 100, 600, 1100, 4000], np.uint16).reshape(1, 1, 1, 5)
-    wide = stack(pixels)
-    wide = type(wide)(**{**vars(wide), "intensity_window": (100.0, 1100.0)})
-    write_study(tmp_path, Study("0" * 16, "1" * 16, {View.SAX: wide}))
-    clip = ClipReader(tmp_path, 1).read(ClipKey("0" * 16, "1" * 16, "SAX", 0))
-    assert clip.frames.flatten().tolist() == [0, 0, 128, 255, 255]
+def test_sixteen_bits_are_the_clips_of_eight(tmp_path) -> None:
+    rng = np.random.default_rng(0)
+    values = np.minimum(rng.gamma(2.0, 120.0, (2, 3, 40, 30)), 4095).astype(np.uint16) + 50
+    low, high = (int(np.sort(values, axis=None)[math.ceil(values.size * share) - 1]) for share in (0.001, 0.999))
+    narrow = np.rint(np.clip((values.astype(float) - low) / (high - low), 0, 1) * 255).astype(np.uint8)
+    keys = [ClipKey("0" * 16, name * 16, "SAX", 1) for name in "123"]
+    turned = replace(stack(values), intensity_window=(0.0, -65535.0))
+    for key, one in zip(
+        keys, (stack(narrow), replace(stack(values), intensity_window=(0.0, 65535.0)), turned), strict=True
+    ):
+        write_study(tmp_path, Study(key.patient, key.study, {View.SAX: one}))
+    eight, sixteen, negative = (ClipReader(tmp_path, 3).read(key).frames for key in keys)
+    assert torch.equal(eight, sixteen)
+    assert (eight.int() + negative.int() - 255).abs().max() <= 1
+    with h5py.File(study_path(tmp_path, "0" * 16, "2" * 16), "r+") as file:  # a store of version 0.2
+        del file["SAX"].attrs["percentile_window"]
+    assert torch.equal(eight, ClipReader(tmp_path, 3).read(keys[1]).frames)
 
 
 def disc(rows: int, columns: int, spacing: float, radius_mm: float = 30.0) -> Clip:
@@ -75,6 +88,15 @@ def disc(rows: int, columns: int, spacing: float, radius_mm: float = 30.0) -> Cl
     distance = spacing * np.hypot(y + 0.5 - rows / 2, x + 0.5 - columns / 2)
     frame = (255 * (distance < radius_mm)).astype(np.uint8)
     return Clip(torch.from_numpy(np.stack([frame] * 2)), (spacing, spacing))
+
+
+def test_pixels_of_unknown_size_are_taken_as_square_but_never_cropped_in_mm() -> None:
+    known, unknown = disc(90, 70, 2.0), disc(90, 70, 2.0)
+    unknown = Clip(unknown.frames, (math.nan, math.nan))
+    spec = ClipSpec(n_frames=2, size=32)
+    assert torch.equal(ClipTransform(spec)(stack_clips([known])), ClipTransform(spec)(stack_clips([unknown])))
+    with pytest.raises(CmrClipError, match="cannot be cropped in mm"):
+        ClipTransform(ClipSpec(n_frames=2, size=32, field_of_view_mm=100))(stack_clips([known, unknown]))
 
 
 def area_mm2(clips: torch.Tensor, spec: ClipSpec) -> torch.Tensor:

@@ -22,7 +22,7 @@ LARGEST_MB = 600  # resident, with pydicom, h5py and pandas loaded: some 200 MB
 
 # Runs in a process of its own, whose memory can be measured and whose death would be seen.
 CONVERT = """
-import json, resource, sys
+import json, sys
 from pathlib import Path
 from preprocess.deid import SiteKey
 from preprocess.job import Job
@@ -31,7 +31,7 @@ from preprocess.runner import convert
 store = Path(sys.argv[1])
 convert([Path(given) for given in sys.argv[2:]], Job(store, SiteKey(bytes(16)), timeout_s=30), workers=0)
 rows = [vars(row) for record in read_records(store) for row in record.rows]
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+peak = int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) / 1024  # not the parent's
 print(json.dumps({"rows": rows, "peak": peak}))
 """
 

@@ -164,3 +164,21 @@ def test_a_cine_is_stored_alike_as_dicom_and_as_nifti(tmp_path: Path) -> None:
     np.testing.assert_allclose(from_nifti.image_position, from_dicom.image_position, atol=1e-4)
     np.testing.assert_allclose(from_nifti.image_orientation, from_dicom.image_orientation, atol=1e-6)
     np.testing.assert_allclose(from_nifti.pixel_spacing, from_dicom.pixel_spacing, atol=1e-6)
+
+
+def test_volumes_are_resampled_and_cropped_like_dicom(tmp_path: Path) -> None:
+    acdc_patient(tmp_path / "in" / "patient007", "patient007", "DCM")
+    native = only_study(convert(tmp_path / "a" / "store", tmp_path / "in")).views[View.SAX]
+    store = convert(tmp_path / "b" / "store", tmp_path / "in", spacing=2.5, crop=8)
+    stack = only_study(store).views[View.SAX]
+    assert stack.pixels.shape == (*native.pixels.shape[:2], 8, 8)
+    assert stack.pixel_spacing == (2.5, 2.5)
+    assert stack.intensity_percentiles == (0.1, 99.9)
+
+    def middle(one) -> np.ndarray:  # type: ignore[no-untyped-def]
+        rows, cols = one.pixels.shape[2:]
+        row, column = one.image_orientation[:3], one.image_orientation[3:]
+        across, down = (cols - 1) / 2 * one.pixel_spacing[1], (rows - 1) / 2 * one.pixel_spacing[0]
+        return np.asarray(one.image_position + across * row + down * column)
+
+    np.testing.assert_allclose(middle(stack), middle(native), atol=1.3)  # half a pixel of a cropped odd size
