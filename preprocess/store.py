@@ -159,7 +159,7 @@ def write_study(store: Path, study: Study) -> Path:
         The path of the finished file.
     """
     path = study_path(store, study.patient, study.study)
-    with replacing(path) as temporary, h5py.File(temporary, "w") as file:
+    with replacing(path) as temporary, h5py.File(temporary, "w", libver="v110") as file:
         hashes = {view: _write_stack(file, view, stack) for view, stack in study.views.items()}
         _write_info(file, study.info, study_sha256(hashes))
     return path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -22,6 +23,8 @@ from preprocess.study_info import study_info
 from preprocess.views import View
 
 __all__ = ["Job", "convert_study"]
+
+_THICKEST = 100.0  # mm; other values of a header are place holders
 
 
 def convert_study(images: list[Image], blank: Row, job: Job) -> list[Row]:
@@ -184,7 +187,7 @@ def _as_stored(slices: Sequence[Acquisition], frames: list[list[Frame]], rules: 
         pixels=stack.pixels,
         n_frames=np.array([len(cine.images) for cine in slices], dtype=np.int32),
         pixel_spacing=stack.grid.spacing,
-        slice_thickness=first.thickness,
+        slice_thickness=first.thickness if 0 < first.thickness < _THICKEST else math.nan,
         image_orientation=np.array(first.orientation, dtype=np.float64),
         image_position=np.array(corners, dtype=np.float64),
         trigger_time=times,

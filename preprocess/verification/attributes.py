@@ -17,6 +17,7 @@ __all__ = ["file_attributes", "stack_attributes", "stack_problems"]
 _MAX_VALUES = 1 << 20
 _MAX_TEXT = 64  # characters of a text attribute of a file; none of the vocabulary is longer
 _WHOLE, _REAL, _TEXT = (h5py.h5t.INTEGER,), (h5py.h5t.FLOAT, h5py.h5t.INTEGER), (h5py.h5t.STRING,)
+_NEARLY = 0.05  # as conversion takes it: some scanners round direction cosines
 _HEX = frozenset("0123456789abcdef")
 
 
@@ -38,7 +39,7 @@ _FILE = {
     "age": _Rule(_REAL, lambda _: ()),
     "pixel_sha256": _Rule(_TEXT, lambda _: ()),
 }
-_STACK = {
+_STACK: dict[str, _Rule] = {
     "n_frames": _Rule(_WHOLE, lambda pixels: pixels[:1]),
     "pixel_spacing": _Rule(_REAL, lambda _: (2,)),
     "slice_thickness": _Rule(_REAL, lambda _: ()),
@@ -47,6 +48,11 @@ _STACK = {
     "trigger_time": _Rule(_REAL, lambda pixels: pixels[:2]),
     "intensity_window": _Rule(_REAL, lambda _: (2,)),
     "slice_sha256": _Rule(_TEXT, lambda pixels: pixels[:1]),
+}
+
+_OPTIONAL = {
+    "intensity_percentiles": _Rule(_REAL, lambda _: (2,)),
+    "percentile_window": _Rule(_REAL, lambda _: (2,)),
 }
 
 
@@ -68,9 +74,9 @@ def _read(
     n_unknown = len(present - known - set(rules))
     problems = [f"{n_unknown} attributes that do not belong here (names not shown)"] if n_unknown else []
     values: dict[str, Any] = {}
-    for name, rule in rules.items():
+    for name, rule in {**rules, **_OPTIONAL}.items():
         if name not in present:
-            problems.append(f"attribute {name} is missing")
+            problems += [f"attribute {name} is missing"] if name in rules else []
             continue
         problem = _mismatch(owner.attrs.get_id(name), rule, pixels)
         if problem:
@@ -120,7 +126,7 @@ def stack_problems(values: Mapping[str, Any], pixels: tuple[int, ...]) -> Iterat
     for name in ("pixel_spacing", "slice_thickness"):
         if name in values and not _is_unknown(values[name]) and not _is_positive(values[name]):
             yield f"{name} is not finite and above 0"
-    for name in ("image_position", "intensity_window"):
+    for name in ("image_position", "intensity_window", *_OPTIONAL):
         if name in values and not _is_unknown(values[name]) and not np.isfinite(values[name]).all():
             yield f"{name} is not finite"
     if "image_orientation" in values and not _is_orthonormal(values["image_orientation"]):
@@ -143,7 +149,7 @@ def _is_orthonormal(value: Any) -> bool:
     if _is_unknown(value):
         return True
     axes = np.asarray(value, dtype=np.float64).reshape(2, 3)
-    return bool(np.abs(axes @ axes.T - np.eye(2)).max() < 1e-3)  # NaN compares false
+    return bool(np.abs(axes @ axes.T - np.eye(2)).max() < _NEARLY)  # NaN compares false
 
 
 def _is_sha256(value: object) -> bool:

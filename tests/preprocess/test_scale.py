@@ -14,6 +14,7 @@ from factories import SeriesSpec, a_study, datasets, encode, files, write_folder
 from stores import convert, hashes, ledger
 
 from preprocess import clock, manifest, pipeline, reading
+from preprocess.cli import main
 from preprocess.clock import Clock, TimeUpError
 from preprocess.deid import SiteKey, load_or_create_key
 from preprocess.errors import PreprocessError
@@ -238,3 +239,17 @@ def test_the_manifest_takes_over_old_rows_and_reads_new_and_changed_studies(tmp_
     convert(store, given)
     assert (store / "clips.csv").read_bytes() == (whole / "clips.csv").read_bytes()
     assert (store / "clips.parquet").read_bytes() == (whole / "clips.parquet").read_bytes()
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_a_converted_store_passes_verification(tmp_path: Path, bits: int) -> None:
+    thick = {
+        "PatientID": "P9",
+        "SliceThickness": "-1",
+        "ImageOrientationPatient": ["0.999", "0.02", "0", "0", "1", "0"],
+    }
+    given = archives(tmp_path / "in", 2)
+    write_zip(given / "odd.zip", files(replace(specs_of(9), tags=thick)))
+    store = convert(tmp_path / "store", given, bits=bits)
+    assert main(["verify", "--store", str(store), "--workers", "0"]) == 0
+    assert len(hashes(store)) == 3
