@@ -17,11 +17,11 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.reexport import CHANGES, Clip
-from preprocess.duplicates import LIMIT, Clips, compare, find_duplicates
-from preprocess.fingerprint import N_ORIENTATIONS, fingerprint, hamming, orientations
-from preprocess.lsh import similar_pairs
-from preprocess.places import unusual_places
 from preprocess.store import open_study, read_clip, studies_in
+from preprocess.verification.duplicates import LIMIT, Clips, compare, find_duplicates
+from preprocess.verification.fingerprint import N_ORIENTATIONS, fingerprint, hamming, orientations
+from preprocess.verification.lsh import similar_pairs
+from preprocess.verification.places import unusual_places
 from preprocess.views import View
 
 _VIEWS = [view.value for view in View]

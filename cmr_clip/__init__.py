@@ -1,3 +1,3 @@
 """Video-text pretraining and attention-MIL heads for cardiac MRI."""
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"

@@ -8,7 +8,7 @@ from pathlib import Path
 from preprocess.archive import LIMITS, Limits
 from preprocess.deid import SiteKey
 from preprocess.pixels import Bits, PixelRules
-from preprocess.site_rules import SiteRules
+from preprocess.recognition.site_rules import SiteRules
 
 __all__ = ["Job"]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from preprocess.clock import Clock, TimeUpError
-from preprocess.elements import quiet_pydicom
+from preprocess.dicom.elements import quiet_pydicom
 from preprocess.errors import PreprocessError
 from preprocess.job import Job
 from preprocess.ledger import STORED, Record, Row

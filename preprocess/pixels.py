@@ -10,11 +10,11 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from preprocess.decoders import Layout, decode_frame
-from preprocess.dicom import Image
+from preprocess.dicom.decoders import Layout, decode_frame
+from preprocess.dicom.image import Image
+from preprocess.dicom.pixel_format import PixelFormat
 from preprocess.errors import PreprocessError
 from preprocess.intensity import PERCENTILES, Frame, Window, from_zero, percentile_window, whole_range
-from preprocess.pixel_format import PixelFormat
 from preprocess.resampling import Grid
 from preprocess.series import Acquisition
 

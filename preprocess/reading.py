@@ -13,10 +13,10 @@ from pathlib import PurePath
 
 from preprocess.archive import EVERYTHING, Member, members
 from preprocess.clock import Clock
-from preprocess.dicom import Image, read_images
+from preprocess.dicom.image import Image, read_images
 from preprocess.errors import PreprocessError
 from preprocess.job import Job
-from preprocess.recognise import described
+from preprocess.recognition.recognise import described
 from preprocess.sites import Layout, identify
 from preprocess.sites.acdc import SIDE_FILE, is_side_file, is_volume
 from preprocess.sites.kaggle import series_name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -196,6 +197,8 @@ class _Run:
                 continue
             if study in record.seen and record.fingerprint:
                 path.unlink()
+                with suppress(OSError):  # other studies of the patient
+                    path.parent.rmdir()
             else:
                 kept.append(study)
         rows = tuple(Row(record.source, *study, outcome=STORED, reason=_KEPT) for study in kept)

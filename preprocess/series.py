@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from preprocess.dicom import Image
+from preprocess.dicom.image import Image
+from preprocess.dicom.image_kind import component_of
 from preprocess.geometry import Vector, angle_between_lines, cluster, plane_normal
-from preprocess.image_kind import component_of
 
 __all__ = [
     "MIN_PHASES",

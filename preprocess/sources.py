@@ -10,7 +10,7 @@ from pathlib import Path
 
 from preprocess.archive import is_archive
 from preprocess.deid import SiteKey, default_key_path
-from preprocess.elements import study_uid_of
+from preprocess.dicom.elements import study_uid_of
 from preprocess.errors import PreprocessError
 from preprocess.sites import identify
 

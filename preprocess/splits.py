@@ -11,13 +11,15 @@ import pandas as pd
 
 from preprocess.errors import PreprocessError
 from preprocess.files import write_text
-from preprocess.tables import SPLITS, csv_text, read_labels, read_splits
+from preprocess.tables import SPLITS, csv_text, read_labels, read_rows, read_splits
+from preprocess.verification.duplicates import duplicate_groups
 
 __all__ = [
     "Cohort",
     "assign_patients",
     "earlier_splits",
     "patient_strata",
+    "read_copies",
     "read_stratum",
     "split_table",
     "write_splits",
@@ -33,10 +35,12 @@ class Cohort:
     Attributes:
         studies: patient to studies, both sorted.
         strata: patient to stratum; patients without one are balanced among themselves.
+        copies: sets of patients who hold the same scan and hence go to the same split, see `read_copies`.
     """
 
     studies: Mapping[str, Sequence[str]]
     strata: Mapping[str, str] = field(default_factory=dict)
+    copies: Sequence[Sequence[str]] = ()
 
     @classmethod
     def of(cls, keys: Iterable[tuple[str, str]], labels: pd.Series | None = None) -> Cohort:
@@ -86,13 +90,16 @@ def assign_patients(
     """
     shares = _shares(fractions)
     assigned = {patient: split for patient, split in (earlier or {}).items() if patient in cohort.studies}
+    same = _same_person(cohort, assigned)
     counts = np.array([sum(own == split for own in assigned.values()) for split in SPLITS], dtype=float)
     for patient in _in_strata(cohort, seed):
         if patient not in assigned:
-            lack = shares * (counts.sum() + 1) - counts
-            index = int(np.argmax(lack))
-            assigned[patient] = SPLITS[index]
-            counts[index] += 1
+            group = [one for one in same.get(patient, (patient,)) if one not in assigned]
+            lack = shares * (counts.sum() + len(group)) - counts
+            settled = [SPLITS.index(assigned[one]) for one in same.get(patient, ()) if one in assigned]
+            index = settled[0] if settled else int(np.argmax(lack))
+            assigned.update(dict.fromkeys(group, SPLITS[index]))
+            counts[index] += len(group)
     for split, count, share in zip(SPLITS, counts, shares, strict=True):
         if not count:
             raise PreprocessError(
@@ -100,6 +107,30 @@ def assign_patients(
                 "give it a larger fraction",
             )
     return assigned
+
+
+def _same_person(cohort: Cohort, assigned: Mapping[str, str]) -> dict[str, Sequence[str]]:
+    """Patient to the patients who hold the same scan; those assigned before must agree."""
+    for group in cohort.copies:
+        if len({assigned[patient] for patient in group if patient in assigned}) > 1:
+            raise PreprocessError(
+                f"patients {', '.join(group)} hold the same scan but are in different splits already",
+                "remove one of them from the store, or make new splits without --extend",
+            )
+    return {patient: group for group in cohort.copies for patient in group}
+
+
+def read_copies(path: Path, patients: Iterable[str]) -> list[list[str]]:
+    """Sets of patients who hold the same scan.
+
+    Args:
+        path: `duplicates.csv` of `cmr-preprocess verify`.
+        patients: those of the store; others are left out.
+    """
+    held = set(patients)
+    rows = read_rows(path, ["patient_a", "patient_b"])
+    pairs = [(row["patient_a"], row["patient_b"]) for row in rows]
+    return duplicate_groups((a, b) for a, b in pairs if a != b and {a, b} <= held)
 
 
 def _shares(fractions: Sequence[float]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from preprocess.geometry import cluster
+from preprocess.recognition.view_geometry import long_axis
+from preprocess.recognition.view_rules import Decision
 from preprocess.series import (
     Acquisition,
     Series,
@@ -18,8 +20,6 @@ from preprocess.series import (
     same_plane,
     usual_count,
 )
-from preprocess.view_geometry import long_axis
-from preprocess.view_rules import Decision
 from preprocess.views import View
 
 __all__ = ["Candidate", "Choice", "choose"]

@@ -8,14 +8,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from preprocess.dicom import Image
+from preprocess.dicom.image import Image
 from preprocess.errors import PreprocessError
 from preprocess.files import remove_stale
-from preprocess.flow import mark_flow
 from preprocess.job import Job
 from preprocess.ledger import STORED, Row
 from preprocess.pixels import PERCENTILES, Frame, PixelRules, decode_slice, make_stack, require_size
-from preprocess.recognise import recognise
+from preprocess.recognition.flow import mark_flow
+from preprocess.recognition.recognise import recognise
 from preprocess.series import MIN_PHASES, Acquisition, acquisitions, missing_frames, split_series, usual_count
 from preprocess.stacks import Candidate, Choice, choose
 from preprocess.store import CineStack, Study, study_path, write_study

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from datetime import date
 
-from preprocess.dicom import Image
+from preprocess.dicom.image import Image
 from preprocess.store import StudyInfo
 
 __all__ = ["VENDORS", "study_info"]

@@ -25,8 +25,8 @@ from preprocess.crosswalk import refuse_inside
 from preprocess.deid import default_key_path, load_or_create_key
 from preprocess.errors import PreprocessError
 from preprocess.job import Job
+from preprocess.recognition.site_rules import SiteRules
 from preprocess.runner import Outcome, convert
-from preprocess.site_rules import SiteRules
 from preprocess.sources import Shard
 from preprocess.views import View
 

@@ -24,13 +24,13 @@ from preprocess.deid import default_key_path, load_or_create_key
 from preprocess.errors import PreprocessError
 from preprocess.files import write_text
 from preprocess.job import Job
-from preprocess.legacy_import import import_legacy
-from preprocess.legacy_master import MasterTable, read_master
-from preprocess.legacy_study import LegacyJob
-from preprocess.legacy_views import Names, read_view_map
+from preprocess.legacy.importing import import_legacy
+from preprocess.legacy.master import MasterTable, read_master
+from preprocess.legacy.study import LegacyJob
+from preprocess.legacy.views import Names, read_view_map
 from preprocess.outcome import Outcome
+from preprocess.recognition.site_rules import SiteRules
 from preprocess.reports import ledger_summary, write_ledger
-from preprocess.site_rules import SiteRules
 from preprocess.splits import write_splits
 from preprocess.views import View
 

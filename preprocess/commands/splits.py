@@ -1,16 +1,26 @@
 """Divide the patients of a store into train, val and test; a patient is in one split only.
 
 The same store, fractions and seed give the same file. An existing file that differs is kept unless --overwrite
-is given; --extend FILE keeps its assignments and assigns new patients only.
+is given; --extend FILE keeps its assignments and assigns new patients only. --duplicates FILE takes the table that
+verify made: patients who hold the same scan go to the same split.
 """
 
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 from preprocess.console import console
-from preprocess.splits import Cohort, assign_patients, earlier_splits, read_stratum, split_table, write_splits
+from preprocess.splits import (
+    Cohort,
+    assign_patients,
+    earlier_splits,
+    read_copies,
+    read_stratum,
+    split_table,
+    write_splits,
+)
 from preprocess.store import studies_in
 from preprocess.tables import SPLITS
 
@@ -33,6 +43,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     add("--seed", type=int, default=7, help="default: %(default)s")
     add("--stratify", metavar="CSV:COLUMN", help="balance this column of a label file between the splits")
+    add("--duplicates", type=Path, metavar="CSV", help="keep patients with the same scan together (verify's table)")
     add("--extend", type=Path, metavar="CSV", help="keep the assignments of this split file")
     add("--overwrite", action="store_true", help="replace a different split file")
 
@@ -41,6 +52,8 @@ def run(args: argparse.Namespace) -> int:
     """Write the split file."""
     labels = read_stratum(args.stratify) if args.stratify else None
     cohort = Cohort.of(studies_in(args.store), labels)
+    if args.duplicates:
+        cohort = replace(cohort, copies=read_copies(args.duplicates, cohort.studies))
     earlier = earlier_splits(args.extend) if args.extend else {}
     assigned = assign_patients(cohort, args.fractions, args.seed, earlier)
     same_file = args.extend is not None and args.out.resolve() == args.extend.resolve()
@@ -56,6 +69,8 @@ def run(args: argparse.Namespace) -> int:
         say.print(f"patients kept from {args.extend}: {kept}, added: {len(assigned) - kept}", markup=False)
         if kept < len(earlier):
             say.print(f"its patients that are not in the store, left out: {len(earlier) - kept}", markup=False)
+    if args.duplicates:
+        say.print(f"sets of patients with the same scan, kept together: {len(cohort.copies)}", markup=False)
     if labels is not None:
         missing = len(cohort.studies) - len(cohort.strata)
         say.print(f"balanced by {args.stratify}; patients without a value there: {missing}", markup=False)

@@ -19,14 +19,14 @@ from pathlib import Path
 from rich.markup import escape
 from rich.table import Table
 
-from preprocess.agreement import measure
 from preprocess.console import console
 from preprocess.errors import PreprocessError
 from preprocess.files import write_text
-from preprocess.recognise import described
-from preprocess.site_rules import SiteRules
+from preprocess.recognition.agreement import measure
+from preprocess.recognition.recognise import described
+from preprocess.recognition.site_rules import SiteRules
+from preprocess.recognition.view_rules import Decision
 from preprocess.tables import csv_text, read_rows
-from preprocess.view_rules import Decision
 from preprocess.views import View
 
 NAME = "views"

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from preprocess.timing import frame_interval_ms, heart_rate
+from preprocess.inspection.timing import frame_interval_ms, heart_rate
 
 __all__ = ["PixelMeasures", "TimeMeasures", "pixel_measures", "robust_window", "time_measures"]
 

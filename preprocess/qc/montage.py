@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from preprocess.errors import PreprocessError
-from preprocess.pictures import grey, tile, webp
+from preprocess.inspection.pictures import grey, tile, webp
 from preprocess.store import CineStack, open_study, read_clip, read_study
 from preprocess.views import View
 

@@ -14,10 +14,10 @@ import numpy.typing as npt
 from preprocess.errors import PreprocessError
 from preprocess.geometry import Vector, is_plane, plane_normal, unit
 from preprocess.pixels import Bits
+from preprocess.recognition.view_geometry import by_geometry, long_axis
 from preprocess.sites.nifti_header import HEADER_BYTES, Form, read_form
 from preprocess.sites.window import window
 from preprocess.store import CineStack
-from preprocess.view_geometry import by_geometry, long_axis
 from preprocess.views import View
 
 __all__ = ["is_short_axis", "read_stack"]

@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 
 from preprocess.files import remove_stale, replacing
-from preprocess.fingerprint import N_WORDS, VERSION, Words
+from preprocess.verification.fingerprint import N_WORDS, VERSION, Words
 
 __all__ = ["FILE", "Fingerprints"]
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from preprocess.duplicates import Clips, find_duplicates
 from preprocess.files import write_text
-from preprocess.places import unusual_places
 from preprocess.tables import csv_text, read_splits
+from preprocess.verification.duplicates import Clips, find_duplicates
+from preprocess.verification.places import unusual_places
 from preprocess.verification.store_check import StoreCheck
 from preprocess.views import View
 

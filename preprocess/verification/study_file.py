@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from preprocess.clock import Clock, TimeUpError
-from preprocess.fingerprint import Words, fingerprint
 from preprocess.store import SCHEMA_VERSION, cine_sha256, study_sha256
 from preprocess.verification.attributes import file_attributes, stack_attributes, stack_problems
+from preprocess.verification.fingerprint import Words, fingerprint
 from preprocess.verification.problem import Check, Problem
 from preprocess.verification.structure import chunk_problem, data_problem, members
 from preprocess.views import View

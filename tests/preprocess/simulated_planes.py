@@ -8,7 +8,7 @@ from functools import cache
 
 from factories import SeriesSpec, dataset, encode
 
-from preprocess.dicom import Image, read_images
+from preprocess.dicom.image import Image, read_images
 from preprocess.phantom.patients import PhantomPatient, PhantomStudy, sample_patient
 from preprocess.phantom.planes import Plane
 from preprocess.phantom.series import SeriesPlan, plan_series

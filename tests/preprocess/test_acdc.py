@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from factories import AXIAL, SAX, SeriesSpec, dataset, encode, pixels
 
-from preprocess.dicom import read_images
+from preprocess.dicom.image import read_images
 from preprocess.errors import PreprocessError
 from preprocess.pixels import stack_pixels
 from preprocess.series import acquisitions, split_series

@@ -18,7 +18,7 @@ from stores import convert, only_study
 from benchmarks import paper_archive
 from benchmarks.clip_codecs import codecs, drawn, measure
 from benchmarks.dicom_archive import StudySize, draw_cine, make_study
-from preprocess.legacy import Layout, read_legacy
+from preprocess.legacy.reader import Layout, read_legacy
 from preprocess.views import View
 
 ROOT = Path(__file__).resolve().parents[2]

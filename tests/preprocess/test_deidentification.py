@@ -22,8 +22,8 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
 from preprocess.cli import main
-from preprocess.dicom import read_images
-from preprocess.elements import quiet_pydicom
+from preprocess.dicom.elements import quiet_pydicom
+from preprocess.dicom.image import read_images
 from preprocess.errors import PreprocessError
 from preprocess.manifest import read_manifest
 from preprocess.study_info import study_info

@@ -12,7 +12,8 @@ import pydicom
 import pytest
 
 from benchmarks.reexport import CHANGES, Clip
-from preprocess.duplicates import (
+from preprocess.phantom import Scene, plan_series, sample_patient
+from preprocess.verification.duplicates import (
     FEW_LIMIT,
     LIMIT,
     PLACED_LIMIT,
@@ -22,10 +23,9 @@ from preprocess.duplicates import (
     duplicate_groups,
     find_duplicates,
 )
-from preprocess.fingerprint import fingerprint, hamming, orientations
-from preprocess.lsh import brute_force_pairs, similar_pairs
-from preprocess.phantom import Scene, plan_series, sample_patient
-from preprocess.places import same_place, unusual_places
+from preprocess.verification.fingerprint import fingerprint, hamming, orientations
+from preprocess.verification.lsh import brute_force_pairs, similar_pairs
+from preprocess.verification.places import same_place, unusual_places
 from preprocess.views import View
 from tests.support.reference import shared
 

@@ -13,12 +13,13 @@ import pytest
 from PIL import Image
 from synthetic import FRAMES, INTERVAL, SLICES, a_study, changed, key, stack_of, write_store
 
-from preprocess import cli, films
+from preprocess import cli
 from preprocess.errors import PreprocessError
-from preprocess.films import Film, beat_ms, write_gif, write_mp4
-from preprocess.inspection import find_study, printable
+from preprocess.inspection import films
+from preprocess.inspection.films import Film, beat_ms, write_gif, write_mp4
+from preprocess.inspection.lookup import find_study, printable
+from preprocess.inspection.pictures import columns_of, contact_sheet, cycle_frames, fitted_size, grey
 from preprocess.ledger import STORED, Row
-from preprocess.pictures import columns_of, contact_sheet, cycle_frames, fitted_size, grey
 from preprocess.store import Study, StudyInfo, study_path, write_study
 from preprocess.views import View
 

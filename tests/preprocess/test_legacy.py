@@ -11,7 +11,7 @@ import pytest
 from legacy_files import SIZE, add, cine, grey8, stack
 
 from preprocess.errors import PreprocessError
-from preprocess.legacy import LegacySeries, open_legacy, read_legacy
+from preprocess.legacy.reader import LegacySeries, open_legacy, read_legacy
 
 LAYOUTS = ("A rgb", "A grey", "B")
 

@@ -18,7 +18,7 @@ from preprocess.commands import import_legacy
 from preprocess.deid import load_key
 from preprocess.errors import PreprocessError
 from preprocess.ledger import read_records
-from preprocess.legacy_views import read_view_map
+from preprocess.legacy.views import read_view_map
 from preprocess.manifest import read_manifest
 from preprocess.pixels import PERCENTILES
 from preprocess.store import studies_in

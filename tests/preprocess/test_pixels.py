@@ -11,8 +11,8 @@ from factories import SeriesSpec, dataset, datasets, encode, pixels
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence
 
-from preprocess.dicom import Image, read_images
-from preprocess.elements import quiet_pydicom
+from preprocess.dicom.elements import quiet_pydicom
+from preprocess.dicom.image import Image, read_images
 from preprocess.errors import PreprocessError
 from preprocess.pixels import decode, stack_pixels
 from preprocess.series import Acquisition, acquisitions, split_series

@@ -10,7 +10,7 @@ from factories import CH4, SAX, SeriesSpec, dataset, datasets, encode, files, wr
 from stores import only_study
 
 from preprocess.deid import SiteKey
-from preprocess.dicom import read_images
+from preprocess.dicom.image import read_images
 from preprocess.errors import PreprocessError
 from preprocess.job import Job
 from preprocess.pipeline import process_source

@@ -21,8 +21,8 @@ from pydicom.pixels import get_decoder
 from stores import as_stored, base_to_apex, convert, hashes, ledger, only_study
 from test_pixels import enhanced
 
-from preprocess.dicom import read_images
-from preprocess.elements import quiet_pydicom, study_uid_of
+from preprocess.dicom.elements import quiet_pydicom, study_uid_of
+from preprocess.dicom.image import read_images
 from preprocess.errors import PreprocessError
 from preprocess.pixels import PixelRules, decode, make_stack
 from preprocess.series import acquisitions, split_series
@@ -177,7 +177,7 @@ def test_a_codestream_of_another_size_is_refused_without_decoding(
 ) -> None:
     ds, data = codestream(name)
     (image,) = read_images(with_codestream(ds, resized(name, data, *size)))
-    monkeypatch.setattr("preprocess.decoders._decode", lambda *_: pytest.fail("a decoder was called"))
+    monkeypatch.setattr("preprocess.dicom.decoders._decode", lambda *_: pytest.fail("a decoder was called"))
     with pytest.raises(PreprocessError, match=r"not of the size|damaged"):
         decode(image)
 

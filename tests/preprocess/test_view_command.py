@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from preprocess.agreement import measure
 from preprocess.cli import main
+from preprocess.recognition.agreement import measure
 
 NAMES = [("4CH_FIESTA_BH", "10"), ("SAX scout", "5"), ("4CH_FIESTA_NBH", "3"), ("whatever", "2"), ("cine SA", "7")]
 

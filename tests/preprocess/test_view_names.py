@@ -11,8 +11,8 @@ import time
 
 import pytest
 
-from preprocess.view_rules import by_description, normalise
-from preprocess.view_words import LONGEST
+from preprocess.recognition.view_rules import by_description, normalise
+from preprocess.recognition.view_words import LONGEST
 from preprocess.views import View
 
 _ACCEPTED = {

@@ -11,15 +11,15 @@ import pytest
 from factories import AXIAL, AXIS, CH2, CH3, CH4, SAX
 from simulated_planes import blank_study, is_cine, the_patients
 
-from preprocess.dicom import read_images
+from preprocess.dicom.image import read_images
 from preprocess.geometry import angle_between_lines, plane_normal, unit
 from preprocess.phantom import patients
 from preprocess.phantom.arrays import unit as phantom_unit
 from preprocess.phantom.pose import Pose, rotation, sample_pose
-from preprocess.recognise import recognise
+from preprocess.recognition.recognise import recognise
+from preprocess.recognition.view_geometry import across, rotation_about
+from preprocess.recognition.view_planes import Plane, estimate_axis, judge_planes, misses_left_ventricle, name_rotations
 from preprocess.series import Series, split_series
-from preprocess.view_geometry import across, rotation_about
-from preprocess.view_planes import Plane, estimate_axis, judge_planes, misses_left_ventricle, name_rotations
 from preprocess.views import View
 from tests.support.reference import shared
 

@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 from factories import AXIAL, AXIS, CH2, CH3, CH4, SAX, SeriesSpec, datasets, encode
 
-from preprocess.dicom import read_images
+from preprocess.dicom.image import read_images
 from preprocess.geometry import plane_normal, unit
-from preprocess.recognise import recognise
+from preprocess.recognition.recognise import recognise
+from preprocess.recognition.view_geometry import by_geometry, long_axis
+from preprocess.recognition.view_rules import by_description
 from preprocess.series import Series, split_series
-from preprocess.view_geometry import by_geometry, long_axis
-from preprocess.view_rules import by_description
 from preprocess.views import View
 from tests.support.reference import shared
 

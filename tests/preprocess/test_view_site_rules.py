@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from factories import CH4, SAX, SeriesSpec, datasets, encode
 
-from preprocess.dicom import read_images
+from preprocess.dicom.image import read_images
 from preprocess.errors import PreprocessError
-from preprocess.recognise import decide, described, recognise
-from preprocess.safe_pattern import safe_pattern
+from preprocess.recognition.recognise import decide, described, recognise
+from preprocess.recognition.safe_pattern import safe_pattern
+from preprocess.recognition.site_rules import SiteRules
+from preprocess.recognition.view_words import normalise
 from preprocess.series import Series, split_series
-from preprocess.site_rules import SiteRules
-from preprocess.view_words import normalise
 from preprocess.views import View
 
 RULES = """

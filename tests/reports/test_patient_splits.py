@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import pandas as pd
 import pytest
 
 from preprocess.errors import PreprocessError
-from preprocess.splits import Cohort, assign_patients, split_table
+from preprocess.splits import Cohort, assign_patients, read_copies, split_table
 from preprocess.tables import SPLITS, read_splits
 
 FRACTIONS = (0.6, 0.1, 0.3)
@@ -141,3 +142,29 @@ def test_wrong_split_files_are_refused(tmp_path: Path, rows: list[tuple[str, str
     path.write_text("patient,study,split\n" + "".join(",".join(row) + "\n" for row in rows))
     with pytest.raises(PreprocessError, match=words):
         read_splits(path)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_patients_with_the_same_scan_go_to_the_same_split(tmp_path: Path, seed: int) -> None:
+    cohort = Cohort.of(KEYS)
+    patients = sorted(cohort.studies)
+    pairs = [
+        (patients[0], patients[1]),
+        (patients[1], patients[50]),
+        (patients[7], patients[8]),
+        ("f" * 16, patients[3]),
+    ]
+    rows = [f"1,{a},x,1,{b},y" for a, b in [*pairs, (patients[9], patients[9])]]
+    table = tmp_path / "duplicates.csv"
+    table.write_text("\n".join(["store_a,patient_a,study_a,store_b,patient_b,study_b", *rows]) + "\n")
+    copies = read_copies(table, cohort.studies)
+    assert copies == [sorted([patients[0], patients[1], patients[50]]), [patients[7], patients[8]]]
+    assigned = assign_patients(replace(cohort, copies=copies), FRACTIONS, seed)
+    assert all(len({assigned[patient] for patient in group}) == 1 for group in copies)
+    counts = Counter(assigned.values())
+    assert all(abs(counts[split] - 97 * share) <= 3 for split, share in zip(SPLITS, FRACTIONS, strict=True))
+    earlier = {patients[50]: "test", patients[8]: "val"}
+    later = assign_patients(replace(cohort, copies=copies), FRACTIONS, seed, earlier)
+    assert [later[patients[index]] for index in (0, 1, 50, 7, 8)] == ["test"] * 3 + ["val"] * 2
+    with pytest.raises(PreprocessError, match="hold the same scan but are in different splits"):
+        assign_patients(replace(cohort, copies=copies), FRACTIONS, seed, {patients[0]: "train", patients[1]: "test"})

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from preprocess.errors import PreprocessError
-from preprocess.legacy import LegacyHeader
-from preprocess.recognise import described
+from preprocess.legacy.reader import LegacyHeader
+from preprocess.recognition.recognise import described
+from preprocess.recognition.site_rules import SiteRules
+from preprocess.recognition.view_rules import Decision
 from preprocess.series import MIN_PHASES
-from preprocess.site_rules import SiteRules
 from preprocess.tables import read_rows
-from preprocess.view_rules import Decision
 from preprocess.views import View
 
 __all__ = ["LegacyStack", "Names", "Part", "ranked", "read_view_map"]

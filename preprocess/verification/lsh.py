@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from preprocess.fingerprint import N_BITS, Words, hamming, orientations
+from preprocess.verification.fingerprint import N_BITS, Words, hamming, orientations
 
 __all__ = ["N_TABLES", "brute_force_pairs", "similar_pairs"]
 

@@ -21,7 +21,7 @@ from itertools import combinations, product
 import numpy as np
 
 from preprocess.geometry import Vector, angle_between_lines, unit
-from preprocess.view_geometry import (
+from preprocess.recognition.view_geometry import (
     LONG_AXIS_LIMIT,
     POPULATION_AXIS,
     ROTATIONS,
@@ -33,7 +33,7 @@ from preprocess.view_geometry import (
     short_axis,
     turn,
 )
-from preprocess.view_rules import Decision
+from preprocess.recognition.view_rules import Decision
 from preprocess.views import View
 
 __all__ = ["Plane", "estimate_axis", "judge_planes", "misses_left_ventricle", "name_rotations"]

@@ -8,12 +8,12 @@ from typing import Any
 
 from pydicom.dataset import Dataset
 
-from preprocess.codestream import MAX_SIDE
-from preprocess.elements import MALFORMED, double, number, numbers, parse, short, text
+from preprocess.dicom.codestream import MAX_SIDE
+from preprocess.dicom.elements import MALFORMED, double, number, numbers, parse, short, text
+from preprocess.dicom.image_kind import flow_or_part, image_type
+from preprocess.dicom.pixel_format import PixelFormat, frame_bytes, pixel_format
 from preprocess.errors import PreprocessError
 from preprocess.geometry import is_plane
-from preprocess.image_kind import flow_or_part, image_type
-from preprocess.pixel_format import PixelFormat, frame_bytes, pixel_format
 
 __all__ = ["MAX_FRAMES", "Image", "acquisition_stamp", "common", "matrix", "read_images"]
 
@@ -66,7 +66,7 @@ def read_images(data: bytes) -> list[Image]:
     try:
         sop_class = text(dataset, "SOPClassUID")
         if sop_class in (ENHANCED_MR_IMAGE, LEGACY_ENHANCED_MR_IMAGE):
-            from preprocess.enhanced import read_enhanced  # which builds on this module
+            from preprocess.dicom.enhanced import read_enhanced  # which builds on this module
 
             return read_enhanced(dataset)
         if sop_class == MR_IMAGE:

@@ -17,9 +17,9 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from preprocess.fingerprint import Words, hamming, orientations
-from preprocess.lsh import similar_pairs
-from preprocess.places import SAME_ANGLE, SAME_MM, same_place
+from preprocess.verification.fingerprint import Words, hamming, orientations
+from preprocess.verification.lsh import similar_pairs
+from preprocess.verification.places import SAME_ANGLE, SAME_MM, same_place
 
 __all__ = ["Clips", "Duplicate", "Likeness", "compare", "duplicate_groups", "find_duplicates"]
 
@@ -44,7 +44,7 @@ class Clips:
         words: fingerprints, `[N, 4]`.
         is_valid: whether there is a fingerprint, `[N]`.
         sha256: of the pixels, empty where equal pixels would mean nothing, `[N]`.
-        is_placed: whether the plane's place is known and unusual, see `preprocess.places`, `[N]`.
+        is_placed: whether the plane's place is known and unusual, see `preprocess.verification.places`, `[N]`.
     """
 
     study: npt.NDArray[np.int64]

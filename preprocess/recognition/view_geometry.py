@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from preprocess.geometry import Vector, angle_between_lines, plane_normal, unit
-from preprocess.view_rules import Decision
+from preprocess.recognition.view_rules import Decision
 from preprocess.views import View
 
 __all__ = [

@@ -17,7 +17,7 @@ from pydicom.encaps import encapsulate
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.uid import UID, RLELossless
 
-from preprocess.codestream import (
+from preprocess.dicom.codestream import (
     DAMAGED,
     Extent,
     decode_rle,
@@ -25,7 +25,7 @@ from preprocess.codestream import (
     jpeg_2000_extent,
     jpeg_extent,
 )
-from preprocess.elements import MALFORMED
+from preprocess.dicom.elements import MALFORMED
 from preprocess.errors import PreprocessError
 
 __all__ = ["Layout", "decode_frame"]

@@ -24,9 +24,9 @@ from typing import Any
 import yaml
 
 from preprocess.errors import PreprocessError
-from preprocess.safe_pattern import safe_pattern
-from preprocess.view_rules import Decision
-from preprocess.view_words import LONGEST, normalise
+from preprocess.recognition.safe_pattern import safe_pattern
+from preprocess.recognition.view_rules import Decision
+from preprocess.recognition.view_words import LONGEST, normalise
 from preprocess.views import View
 
 __all__ = ["SiteRule", "SiteRules"]

@@ -14,7 +14,7 @@ from preprocess.errors import PreprocessError
 from preprocess.files import sweep
 from preprocess.job import Job
 from preprocess.ledger import STORED, Record, Row, part_path, read_index, write_record
-from preprocess.legacy_study import LegacyJob, identity, import_file
+from preprocess.legacy.study import LegacyJob, identity, import_file
 from preprocess.outcome import Outcome, finish
 from preprocess.pool import Done, Failed, work
 from preprocess.runner import check_settings

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from preprocess.errors import PreprocessError
-from preprocess.legacy_header import FROM_DICOM, Layout, LegacyHeader, read_header
+from preprocess.legacy.header import FROM_DICOM, Layout, LegacyHeader, read_header
 
 __all__ = ["Layout", "LegacyFile", "LegacyHeader", "LegacySeries", "open_legacy", "read_legacy"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from preprocess.dicom import Image
-from preprocess.image_kind import FLOW, component_of
+from preprocess.dicom.image import Image
+from preprocess.dicom.image_kind import FLOW, component_of
 from preprocess.series import Series
 
 __all__ = ["mark_flow"]

@@ -17,8 +17,8 @@ from PIL import Image
 
 from preprocess.errors import PreprocessError
 from preprocess.files import replacing
+from preprocess.inspection.timing import cycle_ms
 from preprocess.store import CineStack
-from preprocess.timing import cycle_ms
 
 __all__ = ["ASSUMED_CYCLE_MS", "Film", "beat_ms", "write_gif", "write_mp4"]
 

@@ -10,7 +10,7 @@ import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.encaps import generate_frames
 
-from preprocess.elements import raw, short, text
+from preprocess.dicom.elements import raw, short, text
 from preprocess.errors import PreprocessError
 
 __all__ = ["PixelFormat", "frame_bytes", "pixel_format"]

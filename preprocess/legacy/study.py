@@ -16,8 +16,8 @@ from preprocess.errors import PreprocessError
 from preprocess.files import remove_stale
 from preprocess.job import Job
 from preprocess.ledger import STORED, Record, Row
-from preprocess.legacy import Frames, LegacyFile, LegacyHeader, open_legacy
-from preprocess.legacy_views import LegacyStack, Names, Part, ranked
+from preprocess.legacy.reader import Frames, LegacyFile, LegacyHeader, open_legacy
+from preprocess.legacy.views import LegacyStack, Names, Part, ranked
 from preprocess.series import MIN_PHASES
 from preprocess.sites.window import window
 from preprocess.sources import Source

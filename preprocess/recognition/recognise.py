@@ -9,12 +9,12 @@ from functools import lru_cache
 
 import numpy as np
 
-from preprocess.dicom import Image
+from preprocess.dicom.image import Image
+from preprocess.recognition.site_rules import SiteRules
+from preprocess.recognition.view_planes import Plane, estimate_axis, judge_planes
+from preprocess.recognition.view_rules import Decision, by_description
+from preprocess.recognition.view_words import LONGEST
 from preprocess.series import MIN_PHASES, Series
-from preprocess.site_rules import SiteRules
-from preprocess.view_planes import Plane, estimate_axis, judge_planes
-from preprocess.view_rules import Decision, by_description
-from preprocess.view_words import LONGEST
 from preprocess.views import View
 
 __all__ = ["decide", "described", "recognise"]

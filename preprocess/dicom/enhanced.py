@@ -8,12 +8,12 @@ from typing import Any
 
 from pydicom.dataset import Dataset
 
-from preprocess.dicom import MAX_FRAMES, Image, acquisition_stamp, common, matrix
-from preprocess.elements import number
+from preprocess.dicom.elements import number
+from preprocess.dicom.image import MAX_FRAMES, Image, acquisition_stamp, common, matrix
+from preprocess.dicom.image_kind import flow_or_part, image_type
+from preprocess.dicom.pixel_format import frame_bytes, pixel_format
 from preprocess.errors import PreprocessError
 from preprocess.geometry import is_plane
-from preprocess.image_kind import flow_or_part, image_type
-from preprocess.pixel_format import frame_bytes, pixel_format
 
 __all__ = ["read_enhanced"]
 

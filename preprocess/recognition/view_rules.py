@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from preprocess import view_words
-from preprocess.view_words import normalise
+from preprocess.recognition import view_words
+from preprocess.recognition.view_words import normalise
 from preprocess.views import View
 
 __all__ = ["Decision", "by_description", "normalise"]

@@ -1,0 +1,1 @@
+"""Looking at one study: finding it, contact sheets, films."""
