@@ -31,6 +31,9 @@ class Job:
         crop: see `PixelRules`.
         keep_age_sex: store sex and age.
         site: the site's own rules for series names.
+
+    Raises:
+        PreprocessError: spacing or crop out of range.
     """
 
     store: Path
@@ -46,6 +49,9 @@ class Job:
     crop: int | None = None
     keep_age_sex: bool = True
     site: SiteRules | None = None
+
+    def __post_init__(self) -> None:
+        _ = self.pixel_rules  # refuses what cannot be before any work begins
 
     @property
     def pixel_rules(self) -> PixelRules:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -13,22 +12,17 @@ from preprocess.crosswalk import Crosswalk
 from preprocess.errors import PreprocessError
 from preprocess.files import sweep, write_text
 from preprocess.job import Job
-from preprocess.ledger import STORED, Record, Row, part_path, read_index, write_record
+from preprocess.ledger import Record, part_path, read_index
 from preprocess.outcome import Outcome, finish
 from preprocess.pipeline import process_source
-from preprocess.pool import Done, work
 from preprocess.shards import all_done, mark_done
+from preprocess.source_run import Progress, SourceRun, claimed_by_others, is_done
 from preprocess.sources import Shard, Source, find_sources
-from preprocess.store import SCHEMA_VERSION, study_path
+from preprocess.store import SCHEMA_VERSION
 
 __all__ = ["Outcome", "Progress", "check_settings", "convert"]
 
-Progress = Callable[[str, int, int], None]  # (what is done, finished, total)
-StudyKeys = tuple[str, str]
-
-_DIED = "worker process died (out of memory, or stuck for longer than --timeout)"
 _SETTINGS = {"schema": "version", "bits": "--bits", "spacing_mm": "--spacing", "crop": "--crop"}
-_KEPT = "kept from an earlier run, whose source held it; the source no longer does"
 
 
 def convert(
@@ -60,19 +54,20 @@ def convert(
     check_settings(job)
     names = {source.key_hash(job.key): source for source in sources}
     before = read_index(job.store)
-    job = replace(job, claimed=_claimed(before, names))
+    job = replace(job, claimed=claimed_by_others(before, names))
     mine = [source for name, source in names.items() if shard is None or shard.holds(name)]
     parts = _parts(before)
     todo = [source for source in mine if not _is_done(source, job, before, parts)]
-    run = _Run(job, before, workers, Crosswalk(crosswalk) if crosswalk else None, progress)
-    run.work(todo)
+    task = partial(process_source, job=job)
+    run = SourceRun(job.store, job.key, before, workers, Crosswalk(crosswalk) if crosswalk else None, progress)
+    run.work(task, todo)
     if shard is not None:
         mark_done(job.store, shard, names)
         if not all_done(job.store, shard, names):
             return Outcome(n_sources=len(mine), n_skipped=len(mine) - len(todo))
     index = read_index(job.store)
     mergers = _mergers(names, index)
-    replace(run, before=index).work([source for source in mergers if not _is_done(source, job, index, set())])
+    replace(run, before=index).work(task, [one for one in mergers if not _is_done(one, job, index, set())])
     current = set(names) | {merger.key_hash(job.key) for merger in mergers}
     _forget_stale_mergers(job, read_index(job.store), set(names), current)
     sweep(job.store)
@@ -99,35 +94,20 @@ def check_settings(job: Job) -> None:
         raise PreprocessError(f"the store was made with another {', '.join(others)}", "use another --out")
 
 
-def _claimed(index: Mapping[str, Record], current: Collection[str]) -> frozenset[StudyKeys]:
-    """Studies of the store whose sources are not part of this run."""
-    return frozenset(
-        study
-        for record in index.values()
-        if record.source not in current and not any(part in current for part in record.parts)
-        for study in record.studies
-    )
-
-
 def _parts(index: Mapping[str, Record]) -> set[str]:
     """Sources whose studies were written over by the merger that they are part of."""
     return {part for record in index.values() for part in record.parts}
 
 
 def _is_done(source: Source, job: Job, index: Mapping[str, Record], parts: Collection[str]) -> bool:
-    """True where an earlier run finished the source and its studies lie in the store as they were written."""
-    record = index.get(source.key_hash(job.key))
-    if record is None or record.known or record.fingerprint != source.fingerprint(job.key, job.options):
-        return False  # where studies were known from elsewhere, this run may hold all their sources
-    paths = [study_path(job.store, *study) for study in record.studies]
-    return all(path.is_file() for path in paths) and (
-        record.source in parts or [path.stat().st_size for path in paths] == list(record.sizes)
-    )
+    name = source.key_hash(job.key)
+    fingerprint = source.fingerprint(job.key, job.options)
+    return is_done(job.store, index.get(name), fingerprint, check_sizes=name not in parts)
 
 
 def _mergers(sources: Mapping[str, Source], index: Mapping[str, Record]) -> list[Source]:
     """A source for each set of sources that hold parts of one study."""
-    owner: dict[StudyKeys, str] = {}
+    owner: dict[tuple[str, str], str] = {}
     parent = {name: name for name in sources}
 
     def root(name: str) -> str:
@@ -151,64 +131,3 @@ def _forget_stale_mergers(job: Job, index: Mapping[str, Record], given: set[str]
     for record in index.values():
         if record.parts and given.issuperset(record.parts) and record.source not in valid:
             part_path(job.store, record.source).unlink(missing_ok=True)
-
-
-@dataclass(frozen=True)
-class _Run:
-    job: Job
-    before: Mapping[str, Record]
-    workers: int
-    crosswalk: Crosswalk | None
-    progress: Progress | None
-
-    def work(self, todo: list[Source]) -> None:
-        """Process sources; each is on disk as soon as it is finished."""
-        task = partial(process_source, job=self.job)
-        for count, done in enumerate(work(task, todo, self.workers), start=1):
-            if isinstance(done, Done):
-                record = self._settled(done.result)
-            elif done.error is None:
-                record = self._failed(done.task, _DIED)
-            else:  # a bug; its text may quote the input, its kind cannot
-                record = self._failed(done.task, f"internal error ({type(done.error).__name__})")
-            if self.crosswalk:
-                self.crosswalk.add(record.crosswalk)
-            write_record(self.job.store, record)
-            if self.progress:
-                self.progress("convert", count, len(todo))
-
-    def _failed(self, source: Source, reason: str) -> Record:
-        """A record without fingerprint: a later run tries the source again."""
-        name = source.key_hash(self.job.key)
-        return self._settled(Record(name, parts=source.parts, rows=(Row(name, reason=reason),)))
-
-    def _settled(self, record: Record) -> Record:
-        """Deal with what an earlier run stored of this source and this one did not.
-
-        A study that was looked at again and has nothing to store any more leaves the store; one that was not found
-        or not reached stays, and the ledger says so.
-        """
-        before = self.before.get(record.source)
-        lost = [study for study in before.studies if study not in record.studies] if before else []
-        kept: list[StudyKeys] = []
-        for study in lost:
-            path = study_path(self.job.store, *study)
-            if self._has_other_owner(study, record.source) or not path.is_file():
-                continue
-            if study in record.seen and record.fingerprint:
-                path.unlink()
-                with suppress(OSError):  # other studies of the patient
-                    path.parent.rmdir()
-            else:
-                kept.append(study)
-        rows = tuple(Row(record.source, *study, outcome=STORED, reason=_KEPT) for study in kept)
-        sizes = tuple(study_path(self.job.store, *study).stat().st_size for study in kept)
-        return replace(
-            record,
-            studies=(*record.studies, *kept),
-            sizes=(*record.sizes, *sizes),
-            rows=(*record.rows, *rows),
-        )
-
-    def _has_other_owner(self, study: StudyKeys, source: str) -> bool:
-        return any(study in record.studies for name, record in self.before.items() if name != source)

@@ -166,6 +166,11 @@ def test_two_workers_give_the_same_store(tmp_path: Path) -> None:
         (["--input", "."], "no archive and no file found"),
         (["--input", ".", "--key", "store/site.key"], "site key may not lie inside the store"),
         (["--input", ".", "--crosswalk", "store/x.csv"], "crosswalk may not lie inside the store"),
+        (["--input", ".", "--spacing", "100"], "--spacing 100.0 is out of range"),
+        (["--input", ".", "--crop", "1"], "--crop 1 is out of range"),
+        (["--input", ".", "--memory", "1"], "--memory 1 is too small"),
+        (["--input", ".", "--shard", "0/2"], "--shard 0/2: no such part"),
+        (["--input", ".", "--site", "no.yaml"], "no.yaml"),
     ],
 )
 def test_wrong_use_is_one_line(

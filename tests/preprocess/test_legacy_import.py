@@ -256,7 +256,7 @@ def test_a_finished_import_is_not_done_again_and_a_changed_one_is(tmp_path: Path
     os.truncate(other, 2000)  # the source decayed: what was stored of it stays, and the ledger says so
     run_import(store, root, pixel_spacing=2.0)
     assert hashes(store) == before
-    assert "kept from an earlier run; the file cannot be read any more" in set(ledger(store)["reason"])
+    assert any(reason.startswith("kept from an earlier run") for reason in ledger(store)["reason"])
 
     other.unlink()
     add(other, "AX_HASTE", stack((30,)))  # the file was read and has no view any more: so does the store
