@@ -28,16 +28,19 @@ def process_source(source: Source, job: Job) -> Record:
     with quiet_pydicom(), Clock(job.timeout_s) as clock:
         try:
             found = survey(source, job, clock)
-            work = _Work(Row(name), job, clock)
-            work.convert(found, source)
-        except PreprocessError as error:
-            return replace(blank, rows=(Row(name, reason=error.problem),))
-        except TimeUpError:
+        except (PreprocessError, TimeUpError) as error:
             clock.start()
-            return replace(blank, fingerprint="", rows=(Row(name, reason=_took_too_long(job)),))
+            fingerprint = "" if isinstance(error, TimeUpError) else blank.fingerprint
+            return replace(blank, fingerprint=fingerprint, rows=(Row(name, reason=_why(error, job)),))
+        work = _Work(Row(name), job, clock)
+        try:
+            work.convert(found, source)
+        except (PreprocessError, TimeUpError) as error:  # the source changed, or hangs, when read again
+            clock.start()
+            work.give_up(Row(name, reason=_why(error, job)))
     return replace(
         blank,
-        fingerprint="" if work.was_slow else blank.fingerprint,
+        fingerprint="" if work.is_partial else blank.fingerprint,
         studies=tuple(work.stored),
         sizes=tuple(study_path(job.store, *study).stat().st_size for study in work.stored),
         seen=tuple(work.seen),
@@ -47,7 +50,9 @@ def process_source(source: Source, job: Job) -> Record:
     )
 
 
-def _took_too_long(job: Job) -> str:
+def _why(error: PreprocessError | TimeUpError, job: Job) -> str:
+    if isinstance(error, PreprocessError):
+        return error.problem
     return f"took longer than {job.timeout_s:g} s (a later run tries again; raise --timeout)"
 
 
@@ -66,7 +71,7 @@ class _Work:
         stored: keys of the studies that are in the store now.
         seen: keys of all studies of the source that this run is to convert.
         n_known: studies that the store has from elsewhere.
-        was_slow: a study was given up.
+        is_partial: something was given up; a later run tries again.
     """
 
     blank: Row
@@ -76,7 +81,7 @@ class _Work:
     stored: list[tuple[str, str]] = field(default_factory=list)
     seen: list[tuple[str, str]] = field(default_factory=list)
     n_known: int = 0
-    was_slow: bool = False
+    is_partial: bool = False
 
     def convert(self, found: Survey, source: Source) -> None:
         """Convert what is the source's own."""
@@ -88,13 +93,18 @@ class _Work:
             n_files = len(found.studies[study].places)
             try:
                 rows = self._study(files, row, n_files)
-            except TimeUpError:
+            except TimeUpError as error:
                 self.clock.start()
-                self.was_slow = True
-                rows = [replace(row, n_files=n_files, reason=_took_too_long(self.job))]
+                self.give_up(replace(row, n_files=n_files, reason=_why(error, self.job)))
+                continue
             self.rows += rows
             if any(one.outcome == STORED for one in rows):
                 self.stored.append((row.patient, row.study))
+
+    def give_up(self, row: Row) -> None:
+        """Leave something out that a later run is to try again."""
+        self.is_partial = True
+        self.rows.append(row)
 
     def _row(self, study: StudyId) -> Row:
         return replace(self.blank, patient=self.job.key.patient(study[0]), study=self.job.key.study(*study))

@@ -59,6 +59,27 @@ def test_an_archive_larger_than_the_memory_gives_the_same_store(tmp_path: Path, 
         batches.clear()
 
 
+def test_a_source_that_changes_while_it_is_read_again_keeps_what_was_stored(tmp_path: Path, monkeypatch) -> None:
+    content = {f"{n}/{name}": data for n in range(5) for name, data in files(specs_of(n)).items()}
+    source = write_zip(tmp_path / "a.zip", content)
+    files_of = reading._files
+    calls: list[int] = []
+
+    def changing(*args, **kwargs):  # type: ignore[no-untyped-def]
+        calls.append(1)
+        if len(calls) == 3:
+            raise PreprocessError("archive has become a bomb")
+        return files_of(*args, **kwargs)
+
+    monkeypatch.setattr(reading, "_files", changing)
+    job = Job(tmp_path / "store", KEY, memory_mb=1)
+    outcome = run([source], job, workers=0)
+    assert outcome.n_studies == 2
+    assert outcome.reasons == {"archive has become a bomb": 1}
+    monkeypatch.undo()
+    assert run([source], job, workers=0).n_studies == 5
+
+
 def test_a_study_larger_than_the_memory_is_left_out_with_the_remedy(tmp_path: Path) -> None:
     large = replace(specs_of(1), n_slices=9)
     source = write_zip(tmp_path / "a.zip", files(specs_of(0)) | {f"l/{n}": d for n, d in files(large).items()})
