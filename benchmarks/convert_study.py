@@ -226,7 +226,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     add = parser.add_argument
     add("--repeats", type=int, default=3, help="measurements of each (default 3)")
-    add("--studies", type=int, default=16, help="for the scaling; 0 leaves it out (default 16)")
+    add("--studies", type=int, default=24, help="for the scaling; 0 leaves it out (default 24)")
     add("--quick", action="store_true", help="tiny studies, to see that it runs; no measure of speed")
     add("--require", action="store_true", help="end with an error if a target is missed")
     add("--out", type=Path, help="also write the numbers here")
