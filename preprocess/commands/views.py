@@ -53,14 +53,16 @@ class _Name:
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     parser.add_argument("--csv", type=Path, required=True, metavar="FILE", help="table with series_description")
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="table with view, confidence, reason")
+    written = "table with view, confidence, reason (default: NAME.views.csv beside --csv NAME.csv)"
+    parser.add_argument("--out", type=Path, metavar="FILE", help=written)
     parser.add_argument("--site", type=Path, metavar="FILE", help="the site's own rules (YAML), which come first")
 
 
 def run(args: argparse.Namespace) -> int:
     """Judge the table, count, and compare with the views it came with."""
     rules = SiteRules.read(args.site) if args.site else None
-    if args.csv.resolve() == args.out.resolve():
+    out = args.out or args.csv.with_suffix(".views.csv")
+    if args.csv.resolve() == out.resolve():
         raise PreprocessError("--out would replace --csv", "write to another file")
     rows = _read(args.csv)
     names = [_name(index, row, rules, args.csv) for index, row in enumerate(rows)]
@@ -69,14 +71,14 @@ def run(args: argparse.Namespace) -> int:
         [*row.values(), name.view, name.decision.confidence, name.decision.reason]
         for row, name in zip(rows, names, strict=True)
     ]
-    write_text(args.out, csv_text([*head, *_ADDED], judged))
+    write_text(out, csv_text([*head, *_ADDED], judged))
     _say_counts(names)
     if rules:
         _say_unused(rules, names)
     if "view" in rows[0]:
         _say_agreement(names)
     say = console().print
-    say(f"Written: {escape(str(args.out))}")
+    say(f"Written: {escape(str(out))}")
     site = f" --site {escape(str(args.site))}" if rules else ""
     say(f"Next: cmr-preprocess convert --input ARCHIVES --out STORE{site}")
     return 0

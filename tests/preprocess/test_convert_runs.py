@@ -227,4 +227,6 @@ def test_views_command(tmp_path: Path) -> None:
     table = pd.read_csv(tmp_path / "out.csv", keep_default_na=False)
     assert list(table.columns) == ["series_description", "count", "view", "confidence", "reason"]
     assert table["view"].tolist() == ["4CH", "", ""]
+    assert main(["views", "--csv", str(tmp_path / "names.csv")]) == 0
+    assert (tmp_path / "names.views.csv").read_bytes() == (tmp_path / "out.csv").read_bytes()
     assert main(["views", "--csv", str(tmp_path / "none.csv"), "--out", str(tmp_path / "out.csv")]) == 1
