@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
+from codings import CODINGS
 from factories import SeriesSpec, dataset, encode, write_tgz, write_zip
 from test_pixels import enhanced
 
@@ -36,7 +37,7 @@ print(json.dumps({"rows": rows, "peak": peak}))
 """
 
 
-SYNTAXES = (None, pydicom.uid.RLELossless, pydicom.uid.JPEG2000Lossless, pydicom.uid.JPEGLSLossless)
+CODED = (encode, *(CODINGS[name] for name in ("RLE", "JPEG 2000", "JPEG-LS", "JPEG lossless SV1")))
 
 
 def study(number: int, n_slices: int, rng: np.random.Generator) -> list[bytes]:
@@ -47,10 +48,8 @@ def study(number: int, n_slices: int, rng: np.random.Generator) -> list[bytes]:
     for index in range(n_slices):
         broken = rng.choice(spec.n_frames, 2, replace=False)
         for frame in range(spec.n_frames):
-            ds = dataset(spec, index, frame)
-            if syntax := SYNTAXES[index % len(SYNTAXES)]:
-                ds.compress(syntax, generate_instance_uid=False)
-            content.append(mutate(encode(ds), rng) if frame in broken else encode(ds))
+            data = CODED[index % len(CODED)](dataset(spec, index, frame))
+            content.append(mutate(data, rng) if frame in broken else data)
     return content
 
 
