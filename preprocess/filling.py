@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 
 from rich.markup import escape
@@ -16,6 +15,7 @@ from preprocess.deid import default_key_path, load_or_create_key
 from preprocess.errors import PreprocessError
 from preprocess.job import Job
 from preprocess.outcome import Outcome
+from preprocess.pool import n_cores
 from preprocess.views import View
 
 __all__ = ["Bars", "add_scale_options", "add_store_options", "checked_job", "report"]
@@ -41,11 +41,11 @@ def add_store_options(parser: argparse.ArgumentParser, inputs: str) -> None:
 
 def add_scale_options(parser: argparse._ArgumentGroup) -> None:
     """How many processes, how long, how much memory."""
-    add, n_cores = parser.add_argument, _cores()
+    add = parser.add_argument
     add(
         "--workers",
         type=int,
-        default=n_cores,
+        default=n_cores(),
         metavar="N",
         help="processes; 0: none (default: cores, %(default)s here)",
     )
@@ -57,10 +57,6 @@ def add_scale_options(parser: argparse._ArgumentGroup) -> None:
         help="give a study up after S seconds (default: %(default)g)",
     )
     add("--memory", type=int, default=2048, metavar="MB", help="for pixels, in each process (default: %(default)s)")
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def checked_job(args: argparse.Namespace) -> Job:

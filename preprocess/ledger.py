@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, astuple, dataclass, field, fields, replace
 from pathlib import Path
@@ -16,6 +17,7 @@ __all__ = [
     "STORED",
     "Record",
     "Row",
+    "grouped_reason",
     "part_path",
     "read_index",
     "read_records",
@@ -83,6 +85,11 @@ class Record:
     rows: tuple[Row, ...] = ()
     known: int = 0
     crosswalk: tuple[tuple[str, str, str], ...] = field(default=(), repr=False)
+
+
+def grouped_reason(reason: str) -> str:
+    """A reason with its numbers replaced by N, so that alike ones count together; `4CH` is no number."""
+    return re.sub(r"\b\d+(?:[.,]\d+)?\b", "N", reason)
 
 
 def part_path(store: Path, source: str) -> Path:

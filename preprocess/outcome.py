@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from preprocess.ledger import LEFT_OUT, STORED, Record, read_records, write_ledger
+from preprocess.ledger import LEFT_OUT, STORED, Record, grouped_reason, read_records, write_ledger
 from preprocess.manifest import build_manifest, write_manifest
 
 __all__ = ["Outcome", "finish"]
@@ -56,9 +55,7 @@ class _Count:
     def add(self, record: Record) -> Record:
         """Count a record and pass it on."""
         self.n_series += sum(row.outcome == STORED for row in record.rows)
-        self.reasons.update(
-            re.sub(r"\b\d+(?:\.\d+)?\b", "N", row.reason) for row in record.rows if row.outcome == LEFT_OUT
-        )
+        self.reasons.update(grouped_reason(row.reason) for row in record.rows if row.outcome == LEFT_OUT)
         if record.source in self.current:
             self.has_stored |= bool(record.studies or record.known)
             if not record.studies:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from multiprocessing import get_context, parent_process
 from typing import Generic, TypeVar
 
-__all__ = ["Done", "Failed", "work"]
+__all__ = ["Done", "Failed", "n_cores", "work"]
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -62,6 +62,11 @@ def work(
             yield from _drain(pool, function, deque([task]), alone, 1)
         if alone:
             yield Failed(task, None)
+
+
+def n_cores() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _here(function: Callable[[Task], Result], task: Task) -> Done[Task, Result] | Failed[Task]:

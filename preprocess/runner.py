@@ -69,7 +69,7 @@ def convert(
     mergers = _mergers(names, index)
     replace(run, before=index).work(task, [one for one in mergers if not _is_done(one, job, index, set())])
     current = set(names) | {merger.key_hash(job.key) for merger in mergers}
-    _forget_stale_mergers(job, read_index(job.store), set(names), current)
+    _forget_stale_mergers(job, index, set(names), current)
     sweep(job.store)
     outcome = finish(job.store, current, partial(progress, "write tables") if progress else None)
     return replace(outcome, n_sources=len(mine), n_skipped=len(mine) - len(todo))

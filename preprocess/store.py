@@ -35,6 +35,7 @@ __all__ = [
     "read_study",
     "shown_window",
     "slice_sha256",
+    "stack_window",
     "studies_in",
     "study_path",
     "study_sha256",
@@ -252,16 +253,25 @@ def shown_window(data: h5py.Dataset) -> tuple[float, float]:
     Args:
         data: the view's data set.
     """
-    if data.dtype == np.uint8:
-        return 0.0, 255.0
     stated = data.attrs.get("percentile_window")  # stores of before version 0.3 lack it
-    low, high = _percentile_window(data[()], data.attrs["n_frames"]) if stated is None else stated
-    first, last = data.attrs["intensity_window"]
-    return (float(low), float(high)) if first <= last else (float(high), float(low))
+    return _black_and_white(data, data.attrs["n_frames"], data.attrs["intensity_window"], stated)
 
 
-def _percentile_window(pixels: npt.NDArray[Any], n_frames: npt.NDArray[Any]) -> tuple[int, int]:
-    """The stored numbers between which `PERCENTILES` of a 16-bit stack lie."""
+def stack_window(stack: CineStack) -> tuple[float, float]:
+    """The same of a stack that was read with its pixels."""
+    return _black_and_white(stack.pixels, stack.n_frames, stack.intensity_window, None)
+
+
+def _black_and_white(pixels: Any, n_frames: Any, window: Any, stated: Any) -> tuple[float, float]:
+    if pixels.dtype == np.uint8:
+        return 0.0, 255.0
+    low, high = _percentile_window(pixels, n_frames) if stated is None else stated
+    first, last = window
+    return (float(high), float(low)) if first > last else (float(low), float(high))
+
+
+def _percentile_window(pixels: Any, n_frames: npt.NDArray[Any]) -> tuple[int, int]:
+    """The stored numbers between which `PERCENTILES` of a 16-bit stack lie; one slice in memory at a time."""
     counts = sum(np.bincount(one[:n].ravel(), minlength=1 << 16) for one, n in zip(pixels, n_frames, strict=True))
     share = np.cumsum(counts) / np.sum(counts) * 100.0
     low, high = (int(np.searchsorted(share, percent)) for percent in PERCENTILES)

@@ -8,7 +8,6 @@ was measured is not measured again: an interrupted run goes on, and a page made 
 from __future__ import annotations
 
 import argparse
-import os
 import random
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from rich.markup import escape
 from preprocess.console import console, progress_bar
 from preprocess.errors import PreprocessError
 from preprocess.files import write_text
+from preprocess.pool import n_cores
 from preprocess.qc.collect import collect, write_measures
 from preprocess.qc.montage import odd_clips, random_clips
 from preprocess.qc.page import render
@@ -38,8 +38,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--out", type=Path, default=Path("qc.html"), metavar="FILE", help="the page (default: %(default)s)")
     add("--sample", type=int, default=_DEFAULT_SAMPLE, metavar="N", help="studies to measure (default: %(default)s)")
     add("--seed", type=int, default=0, help="of the random sample (default: %(default)s)")
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    add("--workers", type=int, default=cores, metavar="N", help="processes; 0: none (default: %(default)s here)")
+    add("--workers", type=int, default=n_cores(), metavar="N", help="processes; 0: none (default: %(default)s here)")
 
 
 def run(args: argparse.Namespace) -> int:

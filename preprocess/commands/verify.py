@@ -9,7 +9,6 @@ further stores too, and checks them likewise. Pairs of two patients within one s
 from __future__ import annotations
 
 import argparse
-import os
 from collections import Counter
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from rich.table import Table
 
 from preprocess.console import console, progress_bar
 from preprocess.errors import PreprocessError
+from preprocess.pool import n_cores
 from preprocess.tables import read_splits
 from preprocess.verification.copies import copies, mark_leakage, write_copies
 from preprocess.verification.problem import Check, Problem, write_problems
@@ -29,13 +29,14 @@ HELP = "check every file of a store, and find studies that are there twice"
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     add = parser.add_argument
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     add("--store", type=Path, required=True, help="study store that convert made")
     add("--other", type=Path, nargs="+", default=[], metavar="STORE", help="stores to compare with, checked likewise")
     add("--out", type=Path, metavar="DIR", help="folder of the two tables (default: the store)")
     add("--splits", type=Path, metavar="CSV", help="split file: the same scan in two splits is leakage")
     add("--duplicates", action=argparse.BooleanOptionalAction, default=True, help="look for studies that are twice")
-    add("--workers", type=int, default=cores, metavar="N", help="processes; 0: none but this (default: %(default)s)")
+    add(
+        "--workers", type=int, default=n_cores(), metavar="N", help="processes; 0: none but this (default: %(default)s)"
+    )
     add("--timeout", type=float, default=300.0, metavar="S", help="seconds for a file without progress (default: 300)")
 
 

@@ -16,8 +16,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from preprocess.errors import PreprocessError
 from preprocess.files import replacing
-from preprocess.qc.measures import robust_window
-from preprocess.store import CineStack, Study
+from preprocess.store import CineStack, Study, stack_window
 from preprocess.views import View
 
 __all__ = [
@@ -43,14 +42,13 @@ def _font(size: int) -> Any:
 
 
 def grey(stack: CineStack) -> Grey:
-    """A stack in 8 bits: as it is, or 16 bits through the window of its 0.1 to 99.9 percentile."""
+    """A stack in 8 bits: as it is, or 16 bits through the robust window that training uses."""
     if stack.pixels.dtype == np.uint8:
         return stack.pixels.astype(np.uint8, copy=False)
-    known = [stack.pixels[index, :n_frames].ravel()[::7] for index, n_frames in enumerate(stack.n_frames)]
-    low, high = robust_window(np.concatenate(known))
+    low, high = stack_window(stack)
     shown = np.empty(stack.pixels.shape, np.uint8)
     for index, cine in enumerate(stack.pixels):
-        shown[index] = np.clip((cine.astype(np.float32) - low) * (255 / max(high - low, 1.0)), 0, 255).round()
+        shown[index] = np.clip((cine.astype(np.float32) - low) * (255 / (high - low)), 0, 255).round()
     return shown
 
 

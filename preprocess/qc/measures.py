@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from preprocess.inspection.timing import frame_interval_ms, heart_rate
 
-__all__ = ["PixelMeasures", "TimeMeasures", "pixel_measures", "robust_window", "time_measures"]
+__all__ = ["PixelMeasures", "TimeMeasures", "pixel_measures", "time_measures"]
 
 _SIDE = 128  # measures need no finer grid: larger images are thinned, not blurred, so that noise stays what it is
 _BODY = 0.1  # below this brightness a pixel is taken for air
@@ -69,14 +69,6 @@ class TimeMeasures:
     heart_rate_bpm: float
 
 
-def robust_window(values: npt.NDArray[Any]) -> tuple[float, float]:
-    """The window of a stack: all of 8 bits, else the 0.1 to 99.9 percentile of its values."""
-    if values.dtype == np.uint8:
-        return 0.0, 255.0
-    low, high = np.percentile(values, [0.1, 99.9])
-    return float(low), float(high)
-
-
 def pixel_measures(cine: npt.NDArray[Any], window: tuple[float, float]) -> PixelMeasures:
     """Measure a cine `[frame, row, col]` as stored, without padding."""
     scaled = _scaled(cine, window)
@@ -112,7 +104,7 @@ def _scaled(cine: npt.NDArray[Any], window: tuple[float, float]) -> Values:
     step = max(1, min(cine.shape[1:]) // _SIDE)
     low, high = window
     thin = cine[:, ::step, ::step].astype(np.float32)
-    scaled: Values = np.clip((thin - low) / max(high - low, 1e-6), 0, 1).astype(np.float32)
+    scaled: Values = np.clip((thin - low) / (high - low), 0, 1).astype(np.float32)
     return scaled
 
 

@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from preprocess.errors import PreprocessError
-from preprocess.qc.measures import PixelMeasures, TimeMeasures, pixel_measures, robust_window, time_measures
-from preprocess.store import CineStack, open_study, read_clip, read_hashes, read_study
+from preprocess.qc.measures import PixelMeasures, TimeMeasures, pixel_measures, time_measures
+from preprocess.store import CineStack, open_study, read_clip, read_hashes, read_study, shown_window
 
 __all__ = ["MEASURES_VERSION", "Clip", "Measured", "gaps", "measure_study", "unreadable"]
 
@@ -112,7 +112,7 @@ def _clips(file: h5py.File, view: str, stack: CineStack) -> Iterator[tuple[Any, 
     n_slices, _, rows, cols = stack.pixels.shape
     if n_slices == 0 or file[view].nbytes // n_slices > _MAX_CINE:
         raise PreprocessError(f"{view} has an absurd size")
-    window = robust_window(_thinned(file, view, n_slices))
+    window = shown_window(file[view])
     distances, shifts = gaps(stack)
     for index in range(n_slices):
         cine = read_clip(file, view, index)
@@ -131,13 +131,6 @@ def _clips(file: h5py.File, view: str, stack: CineStack) -> Iterator[tuple[Any, 
             pixel_measures(cine, window),
             time_measures(times),
         )
-
-
-def _thinned(file: h5py.File, view: str, n_slices: int) -> npt.NDArray[Any]:
-    """Enough values of a view to find its window; of 8-bit views, whose window is known, none."""
-    if file[view].dtype == np.uint8:
-        return np.zeros(1, np.uint8)
-    return np.concatenate([read_clip(file, view, index)[::4, ::3, ::3].ravel() for index in range(n_slices)])
 
 
 def gaps(stack: CineStack) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:

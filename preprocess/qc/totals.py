@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,10 +12,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from preprocess.errors import PreprocessError
-from preprocess.ledger import STORED
+from preprocess.ledger import STORED, grouped_reason
 from preprocess.views import View
 
-__all__ = ["LedgerTotals", "StoreTotals", "grouped_reason", "ledger_totals", "store_totals"]
+__all__ = ["LedgerTotals", "StoreTotals", "ledger_totals", "store_totals"]
 
 _PIECE = 100_000  # rows
 
@@ -109,11 +108,6 @@ def _count(totals: StoreTotals, clips: pd.DataFrame) -> None:
     totals.scanners.update(zip(studies["vendor"], studies["model"], studies["field_strength_t"], strict=True))
     for study, view in zip(stacks["study"], stacks["view"], strict=True):
         totals.views.setdefault(study, set()).add(view)
-
-
-def grouped_reason(reason: str) -> str:
-    """A reason with its numbers replaced by N, so that alike ones count together."""
-    return re.sub(r"\d+([.,]\d+)?", "N", reason)
 
 
 def ledger_totals(store: Path) -> LedgerTotals | None:

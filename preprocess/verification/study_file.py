@@ -38,7 +38,6 @@ class Task:
         study: key.
         known: SHA-256 of slices whose fingerprints are known; None to make no fingerprints.
         timeout_s: seconds after which a file without progress is given up.
-        number: of the store, for the problems.
     """
 
     store: Path
@@ -46,7 +45,6 @@ class Task:
     study: str
     known: frozenset[str] | None = None
     timeout_s: float = 300.0
-    number: int = 1
 
 
 @dataclass(frozen=True)
@@ -98,7 +96,7 @@ class _Reader:
 
     def add(self, check: Check, problem: str, view: str = "", index: int | None = None) -> None:
         task = self.task
-        self.checked.problems.append(Problem(check, problem, task.patient, task.study, view, index, task.number))
+        self.checked.problems.append(Problem(check, problem, task.patient, task.study, view, index))
 
     def read(self) -> None:
         path = self.task.store / self.task.patient / f"{self.task.study}.h5"

@@ -69,14 +69,16 @@ def test_sixteen_bits_are_the_clips_of_eight(tmp_path) -> None:
     values = np.minimum(rng.gamma(2.0, 120.0, (2, 3, 40, 30)), 4095).astype(np.uint16) + 50
     low, high = (int(np.sort(values, axis=None)[math.ceil(values.size * share) - 1]) for share in (0.001, 0.999))
     narrow = np.rint(np.clip((values.astype(float) - low) / (high - low), 0, 1) * 255).astype(np.uint8)
-    keys = [ClipKey("0" * 16, name * 16, "SAX", 1) for name in "123"]
+    keys = [ClipKey("0" * 16, name * 16, "SAX", 1) for name in "1234"]
     turned = replace(stack(values), intensity_window=(0.0, -65535.0))
+    imported = replace(stack(values), intensity_window=(math.nan, math.nan))
     for key, one in zip(
         keys, (stack(narrow), replace(stack(values), intensity_window=(0.0, 65535.0)), turned), strict=True
     ):
         write_study(tmp_path, Study(key.patient, key.study, {View.SAX: one}))
-    eight, sixteen, negative = (ClipReader(tmp_path, 3).read(key).frames for key in keys)
+    eight, sixteen, negative, unknown = (ClipReader(tmp_path, 3).read(key).frames for key in keys)
     assert torch.equal(eight, sixteen)
+    assert torch.equal(eight, unknown)
     assert (eight.int() + negative.int() - 255).abs().max() <= 1
     with h5py.File(study_path(tmp_path, "0" * 16, "2" * 16), "r+") as file:  # a store of version 0.2
         del file["SAX"].attrs["percentile_window"]

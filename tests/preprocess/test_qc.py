@@ -16,14 +16,14 @@ from synthetic import FRAMES, SLICES, a_study, changed, key, stack_of, write_sto
 
 from preprocess import cli
 from preprocess.errors import PreprocessError
-from preprocess.ledger import STORED, Row
+from preprocess.ledger import STORED, Row, grouped_reason
 from preprocess.qc import collect as collecting
 from preprocess.qc.charts import histogram
 from preprocess.qc.collect import collect, read_measures, write_measures
-from preprocess.qc.measures import pixel_measures, robust_window, time_measures
+from preprocess.qc.measures import pixel_measures, time_measures
 from preprocess.qc.rules import find_outliers, flagged
-from preprocess.qc.totals import grouped_reason, store_totals
-from preprocess.store import Study, StudyInfo, studies_in, study_path, write_study
+from preprocess.qc.totals import store_totals
+from preprocess.store import Study, StudyInfo, stack_window, studies_in, study_path, write_study
 from preprocess.views import View
 from tests.support.reference import shared
 
@@ -195,7 +195,7 @@ def test_sixteen_bits_measure_like_eight(tmp_path: Path) -> None:
     study = a_study(0)
     eight = study.views[View.CH4].pixels
     wide = (eight.astype(np.uint16) * 9 + 100).astype(np.uint16)
-    measured = pixel_measures(wide[0], robust_window(wide))
+    measured = pixel_measures(wide[0], stack_window(replace(study.views[View.CH4], pixels=wide)))
     expected = pixel_measures(eight[0], (0.0, float(np.percentile(eight, 99.9))))
     assert measured.brightness == pytest.approx(expected.brightness, abs=0.01)
     write_study(tmp_path / "store", changed(study, View.CH4, pixels=wide))
