@@ -70,11 +70,9 @@ def test_sixteen_bits_are_the_clips_of_eight(tmp_path) -> None:
     low, high = (int(np.sort(values, axis=None)[math.ceil(values.size * share) - 1]) for share in (0.001, 0.999))
     narrow = np.rint(np.clip((values.astype(float) - low) / (high - low), 0, 1) * 255).astype(np.uint8)
     keys = [ClipKey("0" * 16, name * 16, "SAX", 1) for name in "1234"]
-    turned = replace(stack(values), intensity_window=(0.0, -65535.0))
-    imported = replace(stack(values), intensity_window=(math.nan, math.nan))
-    for key, one in zip(
-        keys, (stack(narrow), replace(stack(values), intensity_window=(0.0, 65535.0)), turned), strict=True
-    ):
+    windows = ((0.0, 65535.0), (0.0, -65535.0), (math.nan, math.nan))  # the last as of imported studies
+    wide = [replace(stack(values), intensity_window=window) for window in windows]
+    for key, one in zip(keys, (stack(narrow), *wide), strict=True):
         write_study(tmp_path, Study(key.patient, key.study, {View.SAX: one}))
     eight, sixteen, negative, unknown = (ClipReader(tmp_path, 3).read(key).frames for key in keys)
     assert torch.equal(eight, sixteen)
