@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
         )
     report(outcome, args.out, time.monotonic() - began)
     if outcome.is_finished:
-        _next_steps(args.out)
+        _next_steps(args.out, args.key)
     return 0
 
 
@@ -75,7 +75,8 @@ def _job(args: argparse.Namespace) -> Job:
     )
 
 
-def _next_steps(store: Path) -> None:
+def _next_steps(store: Path, key: Path | None) -> None:
     say, name = console().print, escape(str(store))
+    named_key = f" --key {escape(str(key))}" if key else ""
     say(f"Check: cmr-preprocess verify --store {name}; look: cmr-preprocess qc --store {name} --out qc.html")
-    say(f"Next: cmr-preprocess reports --reports reports.csv --store {name} --out sentences.json")
+    say(f"Next: cmr-preprocess reports --reports reports.csv --store {name}{named_key} --out sentences.json")

@@ -124,5 +124,7 @@ def _next(counts: Counter[Check], args: argparse.Namespace) -> list[str]:
     if counts[Check.FOLDER]:
         lines.append(f"next: look at what does not belong there: find {args.store} -not -name '*.h5'")
     if not counts:
-        lines.append(f"all is well; next: cmr-preprocess splits --store {args.store} --out splits.csv")
+        apart = f" --duplicates {(args.out or args.store) / 'duplicates.csv'}" if args.duplicates else ""
+        splits = f"; next: cmr-preprocess splits --store {args.store} --out splits.csv{apart}"
+        lines.append("no file is wrong" + ("" if args.splits else splits))
     return lines
