@@ -12,8 +12,8 @@ from pytorchvideo.layers.attention import MultiScaleBlock
 from pytorchvideo.layers.positional_encoding import SpatioTemporalClsPositionalEncoding
 from torch import Tensor, nn
 
-from cmr_clip.models.mvit import MViT
-from cmr_clip.models.mvit_block import MViTBlock
+from cmr_clip.encoders.mvit.block import MViTBlock
+from cmr_clip.encoders.mvit.mvit import MViT
 
 __all__ = ["BaselineEncoder"]
 

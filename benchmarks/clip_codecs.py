@@ -7,7 +7,8 @@ does, and the complete slice of the real MICCAI RVSC example where it lies besid
 file per study is written, as many as the repeats need. A read opens a file that was not open, reads one slice and
 closes the file. Candidates take turns, files in random order; the page cache is warm, or dropped for the file
 (`posix_fadvise`) in the column `cold`. Processor time is the steadier number on a machine that does other work.
-`*` marks what the store uses (`preprocess.store` writes it); `vs store` compares processor times of reading with it.
+`*` marks what the store uses (`preprocess.store.study_file` writes it); `vs store` compares processor times of
+reading with it.
 """
 
 from __future__ import annotations
@@ -30,9 +31,10 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.dicom_archive import StudySize, draw_cine
-from preprocess.pixels import PERCENTILES
-from preprocess.store import CineStack, Study, open_study, read_clip, write_study
-from preprocess.views import View
+from preprocess.cines.pixels import PERCENTILES
+from preprocess.store.study import CineStack, Study
+from preprocess.store.study_file import open_study, read_clip, write_study
+from preprocess.store.views import View
 
 __all__ = ["Codec", "codecs", "main", "measure"]
 
@@ -263,7 +265,7 @@ def main() -> None:
         show(title, results[title], candidates, markdown=args.markdown)
     reading, cpu = software(next(iter(data.values())), repeats)
     verdict = "holds" if reading <= _LIMIT_MS else "MISSED"
-    print(f"\none clip through preprocess.store, newly opened: at most {_LIMIT_MS:g} ms: ", end="")
+    print(f"\none clip through preprocess.store.study_file, newly opened: at most {_LIMIT_MS:g} ms: ", end="")
     print(f"{reading:.2f} {verdict} (processor time {cpu:.2f})")
     if args.out is not None:
         args.out.write_text(json.dumps(results, indent=2) + "\n")

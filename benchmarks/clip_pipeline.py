@@ -28,11 +28,14 @@ import torch
 from benchmarks import paper_clip
 from benchmarks.paper_clip import Resize
 from benchmarks.timing import machine
-from cmr_clip.data.clips import Clip, ClipKey, ClipReader, ClipSpec, stack_clips
+from cmr_clip.clips.batch import Clip, stack_clips
+from cmr_clip.clips.reader import ClipKey, ClipReader
+from cmr_clip.clips.spec import ClipSpec
 from cmr_clip.transforms.clip_transform import ClipTransform
 from cmr_clip.transforms.crop_augmix import CropAugMix
-from preprocess.store import CineStack, Study, write_study
-from preprocess.views import View
+from preprocess.store.study import CineStack, Study
+from preprocess.store.study_file import write_study
+from preprocess.store.views import View
 
 Result = TypeVar("Result")
 

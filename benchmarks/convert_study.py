@@ -65,9 +65,9 @@ def _way(name: str) -> Callable[[Path, Path], None]:
 
         torch.set_num_threads(1)
         return lambda archive, out: paper_archive.convert(archive, out / "study.h5")
-    from preprocess.deid import SiteKey
-    from preprocess.job import Job
-    from preprocess.runner import convert
+    from preprocess.conversion.dicom_run import convert
+    from preprocess.conversion.job import Job
+    from preprocess.privacy.keys import SiteKey
 
     key = SiteKey(b"benchmark-key-16")
 
@@ -104,9 +104,9 @@ def _made(folder: Path) -> Path:
 
 def _scaling_here(archives: list[Path], workers: int) -> dict[str, float]:
     """Convert many studies with worker processes and note when each was finished."""
-    from preprocess.deid import SiteKey
-    from preprocess.job import Job
-    from preprocess.runner import convert
+    from preprocess.conversion.dicom_run import convert
+    from preprocess.conversion.job import Job
+    from preprocess.privacy.keys import SiteKey
 
     times: list[float] = []
 

@@ -17,12 +17,12 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.reexport import CHANGES, Clip
-from preprocess.store import open_study, read_clip, studies_in
+from preprocess.store.study_file import open_study, read_clip, studies_in
+from preprocess.store.views import View
 from preprocess.verification.duplicates import LIMIT, Clips, compare, find_duplicates
 from preprocess.verification.fingerprint import N_ORIENTATIONS, fingerprint, hamming, orientations
 from preprocess.verification.lsh import similar_pairs
 from preprocess.verification.places import unusual_places
-from preprocess.views import View
 
 _VIEWS = [view.value for view in View]
 

@@ -20,9 +20,9 @@ from torch.nn import functional as F
 
 from benchmarks.baseline_encoder import BaselineEncoder
 from benchmarks.timing import Timing, interleaved, machine
-from cmr_clip.models.inference import for_inference
-from cmr_clip.models.mvit import MViT
-from cmr_clip.models.presets import mvit_b_16x4, mvit_tiny
+from cmr_clip.encoders.mvit.inference import for_inference
+from cmr_clip.encoders.mvit.mvit import MViT
+from cmr_clip.encoders.mvit.presets import mvit_b_16x4, mvit_tiny
 
 __all__ = ["main"]
 

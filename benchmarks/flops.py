@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from cmr_clip.models.mvit import MViT
+from cmr_clip.encoders.mvit.mvit import MViT
 
 __all__ = ["encoder_flops", "peak_flops", "text_flops"]
 

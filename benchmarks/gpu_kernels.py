@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.timing import interleaved, machine
-from cmr_clip.models.kernels.pooling import Grid, PoolingKernel, depthwise_pool
+from cmr_clip.encoders.mvit.kernels.pooling import Grid, PoolingKernel, depthwise_pool
 
 __all__ = ["main"]
 

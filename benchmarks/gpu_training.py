@@ -24,12 +24,12 @@ from benchmarks.flops import encoder_flops, peak_flops, text_flops
 from benchmarks.synthetic_study_store import Files, Sizes, make_files
 from benchmarks.timing import machine, synchronise
 from benchmarks.training_parts import inference_ms, step_parts_ms
-from cmr_clip.data.clips import ClipSpec
+from cmr_clip.clips.spec import ClipSpec
 from cmr_clip.data.contrastive_module import ContrastiveDataModule
-from cmr_clip.models.inference import for_inference
-from cmr_clip.models.mvit import MViT
-from cmr_clip.models.presets import mvit_b_16x4, mvit_tiny
-from cmr_clip.models.text import BertTextEncoder
+from cmr_clip.encoders.bert import BertTextEncoder
+from cmr_clip.encoders.mvit.inference import for_inference
+from cmr_clip.encoders.mvit.mvit import MViT
+from cmr_clip.encoders.mvit.presets import mvit_b_16x4, mvit_tiny
 from cmr_clip.tasks.contrastive import ContrastivePretraining
 from cmr_clip.transforms.crop_augmix import CropAugMix
 

@@ -28,9 +28,9 @@ import torch
 from transformers import BertConfig, BertModel
 
 from cmr_clip.cli import main as cmr_clip
-from preprocess.manifest import read_manifest
-from preprocess.tables import read_sentences
-from preprocess.tokenizer import tokenizer_folder
+from preprocess.reports.index import read_sentences
+from preprocess.reports.tokenizer import tokenizer_folder
+from preprocess.store.manifest import read_manifest
 
 CONFIG = Path(__file__).parents[1] / "configs" / "pretrain" / "shad.yaml"
 FLOOD_LEVEL = 0.05

@@ -17,10 +17,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from cmr_clip.data.clips import subsample_frames
-from cmr_clip.transforms.affine import step_matrix
-from cmr_clip.transforms.augmix import AugMix
-from cmr_clip.transforms.plans import GEOMETRIC, Operation, Step
+from cmr_clip.clips.spec import subsample_frames
+from cmr_clip.transforms.augmix.affine import step_matrix
+from cmr_clip.transforms.augmix.augmix import AugMix
+from cmr_clip.transforms.augmix.plans import GEOMETRIC, Operation, Step
 
 __all__ = ["Resize", "augment", "read", "write"]
 

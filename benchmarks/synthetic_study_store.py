@@ -14,10 +14,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from preprocess.manifest import build_manifest, write_manifest
-from preprocess.store import CineStack, Study, write_study
-from preprocess.tokenizer import load_tokenizer
-from preprocess.views import View
+from preprocess.reports.tokenizer import load_tokenizer
+from preprocess.store.manifest import build_manifest, write_manifest
+from preprocess.store.study import CineStack, Study
+from preprocess.store.study_file import write_study
+from preprocess.store.views import View
 
 __all__ = ["Files", "Sizes", "make_files"]
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from benchmarks.timing import synchronise
 from cmr_clip.data.contrastive_module import ContrastiveDataModule
-from cmr_clip.models.mvit import MViT
+from cmr_clip.encoders.mvit.mvit import MViT
 from cmr_clip.tasks.contrastive import ContrastivePretraining
 from cmr_clip.tasks.pair_loss import pair_loss
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from cmr_clip import __version__
 from cmr_clip.errors import ConfigurationError
-from preprocess.command_line import add_commands
+from preprocess.commands.registry import add_commands
 from preprocess.errors import PreprocessError
 
 __all__ = ["main"]
@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
         if arguments and arguments[0] in _TRAINING:
-            from cmr_clip.training_cli import run_training
+            from cmr_clip.training.cli import run_training
 
             run_training(arguments)
             return 0

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from preprocess import __version__
-from preprocess.command_line import add_commands
+from preprocess.commands.registry import add_commands
 from preprocess.errors import PreprocessError
 
 __all__ = ["main"]

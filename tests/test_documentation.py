@@ -10,8 +10,8 @@ import pytest
 
 from cmr_clip import cli as training
 from preprocess import cli as preprocessing
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from rich.markup import escape
 
-from preprocess.console import console
+from preprocess.commands.console import console
 
 NAME = "check"
 HELP = "check configuration, data, weights, memory and one step before a job is queued"

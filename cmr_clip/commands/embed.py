@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from preprocess.console import console, progress_bar
+from preprocess.commands.console import console, progress_bar
 
 NAME = "embed"
 HELP = "embed every clip of a store: embeddings.parquet"
@@ -33,7 +33,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Embed and write."""
-    from cmr_clip.explore.embedding import embed_store, write_embeddings
+    from cmr_clip.inference.embed import embed_store, write_embeddings
 
     with progress_bar() as progress:
         table = embed_store(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from preprocess.console import console
+from preprocess.commands.console import console
 
 NAME = "export"
 HELP = "write weights as safetensors with config, preprocessing and model card"
@@ -38,9 +38,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Read, check and write."""
-    from cmr_clip.models.export import export_weights
-    from cmr_clip.models.pretrained import with_legacy_positions
-    from cmr_clip.models.sources import read_source
+    from cmr_clip.weights.export import export_weights
+    from cmr_clip.weights.sources import read_source
+    from cmr_clip.weights.video import with_legacy_positions
 
     notes = None if args.notes is None else _read_notes(args.notes)
     weights = read_source(args.checkpoint)
@@ -50,8 +50,8 @@ def run(args: argparse.Namespace) -> int:
     for path in export_weights(weights, args.out, licence=args.licence, notes=notes):
         say(f"wrote {path}")
     if args.onnx:
-        from cmr_clip.models.onnx_export import export_onnx
-        from cmr_clip.models.pretrained import load_pretrained
+        from cmr_clip.weights.onnx import export_onnx
+        from cmr_clip.weights.video import load_pretrained
 
         report = export_onnx(load_pretrained(args.out)[0], args.out / "model.onnx")
         say(

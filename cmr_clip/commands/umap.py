@@ -11,7 +11,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from preprocess.console import console, progress_bar
+from preprocess.commands.console import console, progress_bar
 
 if TYPE_CHECKING:
     from cmr_clip.explore.workflow import MapRequest, MapResult

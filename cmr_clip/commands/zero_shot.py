@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from preprocess.console import console
+from preprocess.commands.console import console
 
 NAME = "zero-shot"
 HELP = "score studies for findings described in sentences: zero_shot.csv"
@@ -30,11 +30,12 @@ def run(args: argparse.Namespace) -> int:
     """Score, write, print."""
     from cmr_clip.data.probes import probe_truth, read_probes
     from cmr_clip.errors import CmrClipError
-    from cmr_clip.explore.tables import read_embeddings
-    from cmr_clip.explore.zero_shot import score_studies
-    from cmr_clip.models import load_contrastive
-    from preprocess.files import write_text
-    from preprocess.tables import read_labels, read_splits
+    from cmr_clip.inference.tables import read_embeddings
+    from cmr_clip.inference.zero_shot import score_studies
+    from cmr_clip.weights.pair import load_contrastive
+    from preprocess.labels.splits import read_splits
+    from preprocess.labels.table import read_labels
+    from preprocess.system.files import write_text
 
     probes = read_probes(args.probes)
     keys, vectors = read_embeddings(args.embeddings)

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, DistributedSampler
 from cmr_clip.data.datasets import Bag, StudyBagDataset
 from cmr_clip.data.store_module import StoreDataModule
 from cmr_clip.errors import CmrClipError
-from preprocess.tables import read_labels
+from preprocess.labels.table import read_labels
 
 __all__ = ["StudyBagDataModule"]
 

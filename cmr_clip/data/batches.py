@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from cmr_clip.data.clips import RawClips
+from cmr_clip.clips.batch import RawClips
 
 __all__ = ["BagBatch", "PairBatch", "pad_tokens"]
 

@@ -17,7 +17,8 @@ from cmr_clip.data.reports import ReportAssembler
 from cmr_clip.data.samplers import PatientBatchSampler
 from cmr_clip.data.store_module import StoreDataModule
 from cmr_clip.errors import CmrClipError
-from preprocess.tables import SentenceIndex, read_labels, read_sentences
+from preprocess.labels.table import read_labels
+from preprocess.reports.index import SentenceIndex, read_sentences
 
 __all__ = ["ContrastiveDataModule"]
 

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from cmr_clip.clips.batch import Clip, stack_clips
+from cmr_clip.clips.reader import ClipKey, ClipReader
 from cmr_clip.data.batches import BagBatch, PairBatch, pad_tokens
-from cmr_clip.data.clips import Clip, ClipKey, ClipReader, stack_clips
 from cmr_clip.data.reports import ReportAssembler, Tokens
 from cmr_clip.data.samplers import Draw
 

@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from cmr_clip.data.samplers import PatientBatchSampler
 from cmr_clip.errors import CheckpointMismatchError
-from cmr_clip.stop_signals import ignore_stop_signals
+from cmr_clip.runtime.stop_signals import ignore_stop_signals
 
 __all__ = ["ResumableLoader"]
 

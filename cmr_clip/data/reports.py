@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from preprocess.tables import SentenceIndex
+from preprocess.reports.index import SentenceIndex
 
 __all__ = ["ReportAssembler", "Tokens"]
 

@@ -9,13 +9,14 @@ import pandas as pd
 import pytorch_lightning as pl
 from torch.utils.data import DataLoader, DistributedSampler, Subset
 
-from cmr_clip.data.clips import ClipReader, ClipSpec, clip_keys
+from cmr_clip.clips.reader import ClipReader, clip_keys
+from cmr_clip.clips.spec import ClipSpec
 from cmr_clip.data.datasets import Bag, StudyBagDataset, collate_bags
 from cmr_clip.errors import CmrClipError
-from cmr_clip.stop_signals import ignore_stop_signals
+from cmr_clip.runtime.stop_signals import ignore_stop_signals
 from cmr_clip.transforms.augmentation import Augmentation
 from cmr_clip.transforms.clip_transform import ClipTransform
-from preprocess.tables import read_splits
+from preprocess.labels.splits import read_splits
 
 __all__ = ["StoreDataModule"]
 

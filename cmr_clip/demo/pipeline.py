@@ -11,8 +11,8 @@ from cmr_clip.demo.report import write_report
 from cmr_clip.demo.runner import run_steps
 from cmr_clip.demo.summary import summarise
 from cmr_clip.errors import CmrClipError
-from preprocess.console import console
-from preprocess.files import write_text
+from preprocess.commands.console import console
+from preprocess.system.files import write_text
 
 __all__ = ["run_demo"]
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cmr_clip.explore.figures import (
+from cmr_clip.demo.figures import (
     attention_figure,
     heart_rules,
     lvef_figure,

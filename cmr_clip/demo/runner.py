@@ -15,8 +15,8 @@ from typing import Any
 
 from cmr_clip.demo.plan import Step
 from cmr_clip.errors import CmrClipError
-from preprocess.console import console
-from preprocess.files import write_text
+from preprocess.commands.console import console
+from preprocess.system.files import write_text
 
 __all__ = ["run_steps"]
 

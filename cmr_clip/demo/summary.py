@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from cmr_clip.demo.plan import DemoPlan, Step
-from preprocess.manifest import read_manifest
+from preprocess.store.manifest import read_manifest
 
 __all__ = ["accuracy_checks", "summarise"]
 

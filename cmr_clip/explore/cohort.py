@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cmr_clip.explore.tables import Vectors, mean_by, read_embeddings
+from cmr_clip.inference.tables import Vectors, mean_by, read_embeddings
 from preprocess.errors import PreprocessError
-from preprocess.manifest import read_manifest
+from preprocess.store.manifest import read_manifest
 
 __all__ = ["Cohort", "join_cohorts", "load_cohort"]
 

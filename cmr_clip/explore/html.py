@@ -12,7 +12,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from preprocess.files import write_text
+from preprocess.system.files import write_text
 
 __all__ = ["data_url", "escape", "fill", "policy", "read_template", "safe_json", "write_page"]
 

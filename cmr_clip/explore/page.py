@@ -16,7 +16,7 @@ from cmr_clip.explore.cohort import Cohort
 from cmr_clip.explore.html import escape, fill, policy, read_template, safe_json, write_page
 from cmr_clip.explore.strips import Strip
 from cmr_clip.explore.variables import Variable
-from preprocess.views import View
+from preprocess.store.views import View
 
 __all__ = ["PageText", "payload", "write_explorer"]
 

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from preprocess.store import open_study, read_clip
+from preprocess.store.study_file import open_study, read_clip
 
 __all__ = ["Strip", "by_importance", "cine_strip", "spacing_of", "strips_of"]
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from cmr_clip.explore.cohort import Cohort
 from preprocess.errors import PreprocessError
-from preprocess.views import View
+from preprocess.store.views import View
 
 __all__ = ["MISSING_COLOUR", "Category", "Variable", "label_of", "select_variables", "variables_of", "words_of"]
 

@@ -14,10 +14,10 @@ from cmr_clip.explore.page import PageText, write_explorer
 from cmr_clip.explore.picture import draw_map
 from cmr_clip.explore.projection import UmapSettings
 from cmr_clip.explore.strips import Strip, strips_of
-from cmr_clip.explore.tables import read_labels, read_predictions
 from cmr_clip.explore.variables import Variable, select_variables, variables_of
+from cmr_clip.inference.tables import read_labels, read_predictions
 from preprocess.errors import PreprocessError
-from preprocess.files import replacing, write_text
+from preprocess.system.files import replacing, write_text
 
 __all__ = ["MapRequest", "MapResult", "map_store"]
 

@@ -12,7 +12,7 @@ from pytorch_lightning.cli import LightningArgumentParser
 
 from cmr_clip.data.store_module import StoreDataModule
 from cmr_clip.tasks.base import VideoTask
-from cmr_clip.training_cli import CmrClipCLI, parse_only
+from cmr_clip.training.cli import CmrClipCLI, parse_only
 
 __all__ = ["Plan", "read_plan"]
 

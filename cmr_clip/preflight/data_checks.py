@@ -7,11 +7,13 @@ from typing import Any
 
 import pandas as pd
 
-from cmr_clip.data.clips import ClipKey, ClipReader, clip_keys
+from cmr_clip.clips.reader import ClipKey, ClipReader, clip_keys
 from cmr_clip.preflight.configuration import Plan
 from cmr_clip.preflight.findings import Findings
-from preprocess.tables import SentenceIndex, read_labels, read_sentences, read_splits
-from preprocess.tokenizer import load_tokenizer
+from preprocess.labels.splits import read_splits
+from preprocess.labels.table import read_labels
+from preprocess.reports.index import SentenceIndex, read_sentences
+from preprocess.reports.tokenizer import load_tokenizer
 
 __all__ = ["check_data"]
 

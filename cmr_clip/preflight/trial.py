@@ -17,7 +17,10 @@ import torch
 from cmr_clip.preflight.configuration import Plan
 from cmr_clip.preflight.saved_tensors import SavedTensorMeter
 from cmr_clip.tasks.base import VideoTask
-from preprocess.tables import csv_text, read_labels, read_sentences, read_splits
+from preprocess.labels.splits import read_splits
+from preprocess.labels.table import read_labels
+from preprocess.reports.index import read_sentences
+from preprocess.system.tables import csv_text
 
 __all__ = ["Trial", "run_trial"]
 

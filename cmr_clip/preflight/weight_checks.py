@@ -8,12 +8,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from cmr_clip.models.checkpoints import load_kinetics
-from cmr_clip.models.receipt import require_match
-from cmr_clip.models.weight_files import read_checkpoint
 from cmr_clip.preflight.configuration import Plan
 from cmr_clip.preflight.findings import Findings
 from cmr_clip.tasks.base import VideoTask
+from cmr_clip.weights.files import read_checkpoint
+from cmr_clip.weights.into_task import load_kinetics
+from cmr_clip.weights.receipt import require_match
 
 __all__ = ["check_folder", "check_model", "check_resume"]
 

@@ -10,11 +10,11 @@ import torch
 from pytorch_lightning.cli import LRSchedulerCallable, OptimizerCallable
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
 
-from cmr_clip.data.clips import ClipSpec
+from cmr_clip.clips.spec import ClipSpec
 from cmr_clip.data.store_module import StoreDataModule
 from cmr_clip.errors import CmrClipError
-from cmr_clip.models.contrastive import VideoTower
-from cmr_clip.models.receipt import require_match
+from cmr_clip.models.towers import VideoTower
+from cmr_clip.weights.receipt import require_match
 
 __all__ = ["VideoTask"]
 

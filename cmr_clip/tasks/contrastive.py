@@ -11,20 +11,20 @@ from torch import Tensor
 
 from cmr_clip.data.batches import BagBatch, PairBatch
 from cmr_clip.data.contrastive_module import ContrastiveDataModule
-from cmr_clip.distributed import mean_over_ranks
+from cmr_clip.encoders.bert import BertTextEncoder
+from cmr_clip.encoders.mvit.mvit import MViT
 from cmr_clip.errors import CmrClipError
 from cmr_clip.losses.flooding import flood
 from cmr_clip.losses.objectives import ContrastiveObjective, InfoNCE
-from cmr_clip.models.checkpoints import load_kinetics
 from cmr_clip.models.chunked import encode_in_chunks
-from cmr_clip.models.contrastive import ContrastiveModel
-from cmr_clip.models.mvit import MViT
-from cmr_clip.models.text import BertTextEncoder
+from cmr_clip.models.towers import ContrastiveModel
+from cmr_clip.runtime.distributed import mean_over_ranks
 from cmr_clip.tasks.base import VideoTask
 from cmr_clip.tasks.pair_loss import Negatives, pair_loss
 from cmr_clip.tasks.retrieval import StudyRetrieval
 from cmr_clip.tasks.zero_shot import probe_directions
-from preprocess.tokenizer import ReportTokenizer, load_tokenizer
+from cmr_clip.weights.into_task import load_kinetics
+from preprocess.reports.tokenizer import ReportTokenizer, load_tokenizer
 
 __all__ = ["ContrastivePretraining"]
 

@@ -14,13 +14,13 @@ from torchmetrics import MetricCollection
 
 from cmr_clip.data.bag_module import StudyBagDataModule
 from cmr_clip.data.batches import BagBatch
+from cmr_clip.encoders.mvit.mvit import MViT
 from cmr_clip.errors import CmrClipError
-from cmr_clip.models.checkpoints import load_tower_weights
-from cmr_clip.models.contrastive import VideoTower
 from cmr_clip.models.heads import Head
 from cmr_clip.models.mil import BagOutput, GatedAttentionMIL
-from cmr_clip.models.mvit import MViT
+from cmr_clip.models.towers import VideoTower
 from cmr_clip.tasks.base import VideoTask
+from cmr_clip.weights.into_task import load_tower_weights
 
 __all__ = ["Freeze", "StudyFinetuning", "StudyPredictions"]
 

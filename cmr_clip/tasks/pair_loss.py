@@ -6,8 +6,8 @@ from typing import Literal
 
 from torch import Tensor
 
-from cmr_clip.distributed import gather, gather_with_gradient, rank_sizes, world_size
 from cmr_clip.losses.objectives import ContrastiveObjective
+from cmr_clip.runtime.distributed import gather, gather_with_gradient, rank_sizes, world_size
 
 __all__ = ["Negatives", "pair_loss"]
 

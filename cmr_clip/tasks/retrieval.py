@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from cmr_clip.distributed import gather, rank_sizes
 from cmr_clip.metrics.retrieval import retrieval_metrics
 from cmr_clip.metrics.zero_shot import zero_shot_aurocs
+from cmr_clip.runtime.distributed import gather, rank_sizes
 
 __all__ = ["CollectedStudies", "StudyRetrieval"]
 

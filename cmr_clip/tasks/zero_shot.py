@@ -10,8 +10,8 @@ from torch import Tensor
 from cmr_clip.data.batches import pad_tokens
 from cmr_clip.data.probes import Probe
 from cmr_clip.metrics.zero_shot import prompt_direction
-from cmr_clip.models.contrastive import ContrastiveModel
-from preprocess.tokenizer import ReportTokenizer
+from cmr_clip.models.towers import ContrastiveModel
+from preprocess.reports.tokenizer import ReportTokenizer
 
 __all__ = ["probe_directions"]
 

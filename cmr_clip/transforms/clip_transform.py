@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from cmr_clip.data.clips import ClipSpec, RawClips
+from cmr_clip.clips.batch import RawClips
+from cmr_clip.clips.spec import ClipSpec
 from cmr_clip.errors import CmrClipError
 from cmr_clip.transforms.augmentation import Augmentation, Generators, Window
 from cmr_clip.transforms.crop import crop_by_grid, crop_on_cpu

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from cmr_clip.transforms import kernels
 from cmr_clip.transforms.augmentation import Window
-from cmr_clip.transforms.kernels import Matrix, compiled
+from cmr_clip.transforms.augmix import cpu_loops as kernels
+from cmr_clip.transforms.augmix.cpu_loops import Matrix, compiled
 
 __all__ = ["crop_by_grid", "crop_on_cpu"]
 

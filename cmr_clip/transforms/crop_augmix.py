@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from cmr_clip.transforms.augmentation import Augmentation, Generators, Window, draw_rows
-from cmr_clip.transforms.augmix import AugMix
+from cmr_clip.transforms.augmix.augmix import AugMix
 
 __all__ = ["CropAugMix"]
 

@@ -18,12 +18,12 @@ from pathlib import Path
 
 from rich.markup import escape
 
-from preprocess.console import console, progress_bar
-from preprocess.filling import Bars, add_scale_options, add_store_options, checked_job, report
-from preprocess.job import Job
+from preprocess.commands.console import console, progress_bar
+from preprocess.commands.store_options import Bars, add_scale_options, add_store_options, checked_job, report
+from preprocess.conversion.dicom_run import convert
+from preprocess.conversion.job import Job
 from preprocess.recognition.site_rules import SiteRules
-from preprocess.runner import convert
-from preprocess.sources import Shard
+from preprocess.sources.finding import Shard
 
 NAME = "convert"
 HELP = "DICOM archives and folders to a study store"

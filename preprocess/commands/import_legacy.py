@@ -15,17 +15,17 @@ from pathlib import Path
 
 from rich.markup import escape
 
-from preprocess.console import console, progress_bar
+from preprocess.commands.console import console, progress_bar
+from preprocess.commands.store_options import Bars, add_scale_options, add_store_options, checked_job, report
 from preprocess.errors import PreprocessError
-from preprocess.files import write_text
-from preprocess.filling import Bars, add_scale_options, add_store_options, checked_job, report
-from preprocess.legacy.importing import import_legacy
+from preprocess.labels.assign import write_splits
 from preprocess.legacy.master import MasterTable, read_master
+from preprocess.legacy.names import Names, read_view_map
+from preprocess.legacy.run import import_legacy
 from preprocess.legacy.study import LegacyJob
-from preprocess.legacy.views import Names, read_view_map
 from preprocess.recognition.site_rules import SiteRules
-from preprocess.reports import ledger_summary, write_ledger
-from preprocess.splits import write_splits
+from preprocess.reports.tokenise import ledger_summary, write_ledger
+from preprocess.system.files import write_text
 
 NAME = "import-legacy"
 HELP = "HDF5 files of the paper's tools to a study store"

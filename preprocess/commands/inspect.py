@@ -17,14 +17,14 @@ import pandas as pd
 from rich.markup import escape
 from rich.table import Table
 
-from preprocess.console import console, progress_bar
+from preprocess.commands.console import console, progress_bar
 from preprocess.inspection.films import ASSUMED_CYCLE_MS, Film, beat_ms, write_gif, write_mp4
 from preprocess.inspection.lookup import find_study, ledger_rows, load_study, printable
-from preprocess.inspection.pictures import contact_sheet, cycle_frames, save_png
-from preprocess.ledger import STORED
+from preprocess.pages.pictures import contact_sheet, cycle_frames, save_png
 from preprocess.qc.study_measures import gaps
-from preprocess.store import CineStack, Study
-from preprocess.views import View
+from preprocess.store.ledger import STORED
+from preprocess.store.study import CineStack, Study
+from preprocess.store.views import View
 
 NAME = "inspect"
 HELP = "look at one study: facts, contact sheet, films"

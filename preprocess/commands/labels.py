@@ -14,14 +14,14 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from preprocess.console import console
-from preprocess.deid import SiteKey, default_key_path, load_key
+from preprocess.commands.console import console
 from preprocess.errors import PreprocessError
-from preprocess.files import write_text
-from preprocess.label_tables import LabelTable, report_labels, table_labels
-from preprocess.reports import IdColumns, Matching, ledger_summary, match_rows, studies_of_store, write_ledger
-from preprocess.sites.labels import acdc_labels, kaggle_labels
-from preprocess.tables import csv_text, read_rows
+from preprocess.labels.public import acdc_labels, kaggle_labels
+from preprocess.labels.sources import LabelTable, report_labels, table_labels
+from preprocess.privacy.keys import SiteKey, default_key_path, load_key
+from preprocess.reports.tokenise import IdColumns, Matching, ledger_summary, match_rows, studies_of_store, write_ledger
+from preprocess.system.files import write_text
+from preprocess.system.tables import csv_text, read_rows
 
 NAME = "labels"
 HELP = "make a label file from reports (LVEF), a table or a public data set"

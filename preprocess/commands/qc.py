@@ -14,17 +14,17 @@ from pathlib import Path
 import pandas as pd
 from rich.markup import escape
 
-from preprocess.console import console, progress_bar
+from preprocess.commands.console import console, progress_bar
 from preprocess.errors import PreprocessError
-from preprocess.files import write_text
-from preprocess.pool import n_cores
 from preprocess.qc.collect import collect, write_measures
-from preprocess.qc.montage import odd_clips, random_clips
 from preprocess.qc.page import render
 from preprocess.qc.report import Report
 from preprocess.qc.rules import find_outliers, flagged
+from preprocess.qc.thumbnails import odd_clips, random_clips
 from preprocess.qc.totals import ledger_totals, store_totals
-from preprocess.store import studies_in
+from preprocess.store.study_file import studies_in
+from preprocess.system.files import write_text
+from preprocess.system.pool import n_cores
 
 NAME = "qc"
 HELP = "check a store: counts, distributions, pictures, outliers"

@@ -9,11 +9,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from preprocess.console import console, progress_bar
-from preprocess.deid import default_key_path, load_key
+from preprocess.commands.console import console, progress_bar
 from preprocess.errors import PreprocessError
-from preprocess.files import write_text
-from preprocess.reports import (
+from preprocess.privacy.keys import default_key_path, load_key
+from preprocess.reports.splitting import choose_splitter
+from preprocess.reports.tokenise import (
     IdColumns,
     index_text,
     ledger_summary,
@@ -22,9 +22,9 @@ from preprocess.reports import (
     tokenize_reports,
     write_ledger,
 )
-from preprocess.sentences import choose_splitter
-from preprocess.tables import read_rows
-from preprocess.tokenizer import DEFAULT_TOKENIZER, load_tokenizer
+from preprocess.reports.tokenizer import DEFAULT_TOKENIZER, load_tokenizer
+from preprocess.system.files import write_text
+from preprocess.system.tables import read_rows
 
 NAME = "reports"
 HELP = "split and tokenize the reports of a store's studies"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from preprocess.console import console, progress_bar
+from preprocess.commands.console import console, progress_bar
 from preprocess.phantom.cohort import simulate_cohort
 
 __all__ = ["HELP", "NAME", "configure", "run"]

@@ -11,8 +11,8 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from preprocess.console import console
-from preprocess.splits import (
+from preprocess.commands.console import console
+from preprocess.labels.assign import (
     Cohort,
     assign_patients,
     earlier_splits,
@@ -21,8 +21,8 @@ from preprocess.splits import (
     split_table,
     write_splits,
 )
-from preprocess.store import studies_in
-from preprocess.tables import SPLITS
+from preprocess.labels.splits import SPLITS
+from preprocess.store.study_file import studies_in
 
 NAME = "splits"
 HELP = "divide the patients of a store into train, val and test"

@@ -14,10 +14,10 @@ from pathlib import Path
 
 from rich.table import Table
 
-from preprocess.console import console, progress_bar
+from preprocess.commands.console import console, progress_bar
 from preprocess.errors import PreprocessError
-from preprocess.pool import n_cores
-from preprocess.tables import read_splits
+from preprocess.labels.splits import read_splits
+from preprocess.system.pool import n_cores
 from preprocess.verification.copies import copies, mark_leakage, write_copies
 from preprocess.verification.problem import Check, Problem, write_problems
 from preprocess.verification.store_check import Options, StoreCheck, check_store

@@ -19,15 +19,15 @@ from pathlib import Path
 from rich.markup import escape
 from rich.table import Table
 
-from preprocess.console import console
+from preprocess.commands.console import console
 from preprocess.errors import PreprocessError
-from preprocess.files import write_text
 from preprocess.recognition.agreement import measure
+from preprocess.recognition.names import Decision
 from preprocess.recognition.recognise import described
 from preprocess.recognition.site_rules import SiteRules
-from preprocess.recognition.view_rules import Decision
-from preprocess.tables import csv_text, read_rows
-from preprocess.views import View
+from preprocess.store.views import View
+from preprocess.system.files import write_text
+from preprocess.system.tables import csv_text, read_rows
 
 NAME = "views"
 HELP = "judge series descriptions by the view rules"

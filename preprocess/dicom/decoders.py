@@ -17,14 +17,7 @@ from pydicom.encaps import encapsulate
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.uid import UID, RLELossless
 
-from preprocess.dicom.codestream import (
-    DAMAGED,
-    Extent,
-    decode_rle,
-    jpeg_2000,
-    jpeg_2000_extent,
-    jpeg_extent,
-)
+from preprocess.dicom.codestream import DAMAGED, Extent, decode_rle, jpeg_2000, jpeg_2000_extent, jpeg_extent
 from preprocess.dicom.elements import MALFORMED
 from preprocess.errors import PreprocessError
 

@@ -23,7 +23,7 @@ from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.filereader import read_dataset
 
 from preprocess.errors import PreprocessError
-from preprocess.quiet import quiet
+from preprocess.system.quiet import quiet
 
 __all__ = ["MALFORMED", "double", "number", "numbers", "parse", "quiet_pydicom", "raw", "short", "study_uid_of", "text"]
 

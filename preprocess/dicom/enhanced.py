@@ -9,7 +9,7 @@ from typing import Any
 from pydicom.dataset import Dataset
 
 from preprocess.dicom.elements import number
-from preprocess.dicom.image import MAX_FRAMES, Image, acquisition_stamp, common, matrix
+from preprocess.dicom.frame import MAX_FRAMES, Image, acquisition_stamp, common, matrix
 from preprocess.dicom.image_kind import flow_or_part, image_type
 from preprocess.dicom.pixel_format import frame_bytes, pixel_format
 from preprocess.errors import PreprocessError

@@ -16,9 +16,9 @@ import numpy.typing as npt
 from PIL import Image
 
 from preprocess.errors import PreprocessError
-from preprocess.files import replacing
 from preprocess.inspection.timing import cycle_ms
-from preprocess.store import CineStack
+from preprocess.store.study import CineStack
+from preprocess.system.files import replacing
 
 __all__ = ["ASSUMED_CYCLE_MS", "Film", "beat_ms", "write_gif", "write_mp4"]
 

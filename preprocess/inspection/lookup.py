@@ -9,12 +9,13 @@ from pathlib import Path
 import pandas as pd
 
 from preprocess.errors import PreprocessError
-from preprocess.store import CineStack, Study, open_study, read_study, study_path
+from preprocess.privacy.keys import is_key
+from preprocess.store.study import CineStack, Study
+from preprocess.store.study_file import open_study, read_study, study_path
 
 __all__ = ["Found", "find_study", "ledger_rows", "load_study", "printable"]
 
 _PREFIX = re.compile(r"(?:([0-9a-f]{1,16})/)?([0-9a-f]{1,16})")
-_KEY = re.compile(r"[0-9a-f]{16}")
 _LISTED = 10
 _MAX_BYTES = 8 << 30  # of pixels; more is a damaged file or a trap
 _PIECE = 100_000  # rows of the ledger
@@ -60,7 +61,7 @@ def _by_path(path: Path) -> Found:
     path = path.absolute()
     if not path.is_file():
         raise PreprocessError(f"no study at {path}", "check the path")
-    if not (_KEY.fullmatch(path.stem) and _KEY.fullmatch(path.parent.name)):
+    if not (is_key(path.stem) and is_key(path.parent.name)):
         raise PreprocessError(f"{path} is no study of a store", "studies lie at STORE/<patient>/<study>.h5")
     return Found(path.parent.parent, path.parent.name, path.stem)
 
@@ -70,9 +71,7 @@ def _matching(store: Path, patient: str, study: str) -> list[Found]:
         return [Found(store, patient, study)] if study_path(store, patient, study).is_file() else []
     paths = sorted(store.glob(f"{patient}*/{study}*.h5"))
     return [
-        Found(store, path.parent.name, path.stem)
-        for path in paths
-        if _KEY.fullmatch(path.parent.name) and _KEY.fullmatch(path.stem)
+        Found(store, path.parent.name, path.stem) for path in paths if is_key(path.parent.name) and is_key(path.stem)
     ]
 
 

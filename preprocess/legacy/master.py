@@ -7,12 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from preprocess.deid import SiteKey
 from preprocess.errors import PreprocessError
-from preprocess.label_tables import table_labels
-from preprocess.reports import IdColumns, LedgerRow, match_rows
-from preprocess.store import studies_in
-from preprocess.tables import SPLITS, csv_text, read_rows
+from preprocess.labels.sources import table_labels
+from preprocess.labels.splits import SPLITS
+from preprocess.privacy.keys import SiteKey
+from preprocess.reports.tokenise import IdColumns, LedgerRow, match_rows
+from preprocess.store.study_file import studies_in
+from preprocess.system.tables import csv_text, read_rows
 
 __all__ = ["MasterTable", "read_master"]
 

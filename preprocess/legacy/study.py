@@ -11,18 +11,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from preprocess.clock import Clock, TimeUpError
+from preprocess.cines.series import MIN_PHASES
+from preprocess.conversion.job import Job
 from preprocess.errors import PreprocessError
-from preprocess.files import remove_stale
-from preprocess.job import Job
-from preprocess.ledger import STORED, Record, Row
+from preprocess.legacy.names import LegacyStack, Names, Part, ranked
 from preprocess.legacy.reader import Frames, LegacyFile, LegacyHeader, open_legacy
-from preprocess.legacy.views import LegacyStack, Names, Part, ranked
-from preprocess.series import MIN_PHASES
-from preprocess.sites.window import window
-from preprocess.sources import Source
-from preprocess.store import CineStack, Study, study_path, write_study
-from preprocess.views import View
+from preprocess.sources.finding import Source
+from preprocess.sources.nifti.window import window
+from preprocess.store.ledger import STORED, Record, Row
+from preprocess.store.study import CineStack, Study
+from preprocess.store.study_file import study_path, write_study
+from preprocess.store.views import View
+from preprocess.system.clock import Clock, TimeUpError
+from preprocess.system.files import remove_stale
 
 __all__ = ["LegacyJob", "identity", "import_file"]
 

@@ -5,14 +5,14 @@ give its surfaces at any phase, `heart` answers what lies at a point, `render` d
 `headers` and `study` make DICOM archives, `report` words what is true, `cohort` does it for many patients.
 """
 
+from preprocess.phantom.anatomy.heart import Heart, Label
+from preprocess.phantom.anatomy.phenotypes import PHENOTYPES, Phenotype
 from preprocess.phantom.cohort import CohortSummary, simulate_cohort
-from preprocess.phantom.heart import Heart, Label
 from preprocess.phantom.patients import PhantomPatient, PhantomStudy, sample_patient
-from preprocess.phantom.phenotypes import PHENOTYPES, Phenotype
-from preprocess.phantom.render import Scene
-from preprocess.phantom.report import write_report
-from preprocess.phantom.series import SeriesPlan, plan_series
-from preprocess.phantom.study import write_study
+from preprocess.phantom.reporting.report import write_report
+from preprocess.phantom.scanner.render import Scene
+from preprocess.phantom.scanner.series import SeriesPlan, plan_series
+from preprocess.phantom.scanner.study import write_study
 from preprocess.phantom.truth import Truth
 
 __all__ = [

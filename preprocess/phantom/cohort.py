@@ -15,11 +15,11 @@ from typing import TypeAlias
 import pandas as pd
 
 from preprocess.errors import PreprocessError
-from preprocess.files import write_text
 from preprocess.phantom.patients import PhantomPatient, sample_patient
-from preprocess.phantom.report import write_report
-from preprocess.phantom.study import archive_name, write_study
+from preprocess.phantom.reporting.report import write_report
+from preprocess.phantom.scanner.study import archive_name, write_study
 from preprocess.phantom.truth import Truth, series_rows
+from preprocess.system.files import write_text
 
 __all__ = ["PHANTOM_VERSION", "CohortSummary", "simulate_cohort"]
 

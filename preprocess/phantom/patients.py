@@ -10,12 +10,12 @@ from datetime import date, timedelta
 
 import numpy as np
 
-from preprocess.phantom.chest import Chest, sample_chest
-from preprocess.phantom.heart import Heart
-from preprocess.phantom.parameters import follow_up, sample_heart
-from preprocess.phantom.phenotypes import PHENOTYPES, Phenotype
-from preprocess.phantom.pose import Pose, sample_pose
-from preprocess.phantom.vendors import STYLES, NameScheme, VendorStyle
+from preprocess.phantom.anatomy.chest import Chest, sample_chest
+from preprocess.phantom.anatomy.heart import Heart
+from preprocess.phantom.anatomy.parameters import follow_up, sample_heart
+from preprocess.phantom.anatomy.phenotypes import PHENOTYPES, Phenotype
+from preprocess.phantom.anatomy.pose import Pose, sample_pose
+from preprocess.phantom.scanner.vendors import STYLES, NameScheme, VendorStyle
 
 __all__ = ["FOLLOW_UP_SHARE", "PhantomPatient", "PhantomStudy", "sample_patient"]
 

@@ -7,12 +7,12 @@ from functools import cached_property
 
 import numpy as np
 
-from preprocess.phantom.headers import Headers
-from preprocess.phantom.heart import Heart, Label
-from preprocess.phantom.parameters import HeartParameters
+from preprocess.phantom.anatomy.heart import Heart, Label
+from preprocess.phantom.anatomy.parameters import HeartParameters
+from preprocess.phantom.anatomy.shape import BASE_FRACTION, angular, endocardium, epicardium
 from preprocess.phantom.patients import PhantomPatient, PhantomStudy
-from preprocess.phantom.series import plan_series
-from preprocess.phantom.shape import BASE_FRACTION, angular, endocardium, epicardium
+from preprocess.phantom.scanner.headers import Headers
+from preprocess.phantom.scanner.series import plan_series
 
 __all__ = ["Truth", "series_rows", "wall_thickness"]
 

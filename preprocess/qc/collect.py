@@ -14,10 +14,10 @@ from typing import Any
 import pandas as pd
 
 from preprocess.errors import PreprocessError
-from preprocess.files import remove_stale, replacing
-from preprocess.pool import Done, work
 from preprocess.qc.measures import PixelMeasures, TimeMeasures
 from preprocess.qc.study_measures import MEASURES_VERSION, Clip, Measured, measure_study, unreadable
+from preprocess.system.files import remove_stale, replacing
+from preprocess.system.pool import Done, work
 
 __all__ = ["COLUMNS", "collect", "read_measures", "write_measures"]
 

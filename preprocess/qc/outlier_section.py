@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from preprocess.qc.charts import bar_table, short
-from preprocess.qc.markup import Markup, data_url, element, join, table
-from preprocess.qc.montage import Thumbnail
+from preprocess.pages.histogram import bar_table, short
+from preprocess.pages.markup import Markup, data_url, element, join, table
 from preprocess.qc.report import Report
+from preprocess.qc.thumbnails import Thumbnail
 
 __all__ = ["montage", "outlier_section"]
 

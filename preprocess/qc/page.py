@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from preprocess import __version__
-from preprocess.ledger import LEFT_OUT
-from preprocess.qc.charts import share
-from preprocess.qc.markup import Markup, document, element, join
+from preprocess.pages.histogram import share
+from preprocess.pages.markup import Markup, document, element, join
+from preprocess.pages.style import STYLE
 from preprocess.qc.outlier_section import montage, outlier_section
 from preprocess.qc.report import Report
 from preprocess.qc.store_sections import distribution_section, holdings_section, ledger_section
-from preprocess.qc.style import STYLE
+from preprocess.store.ledger import LEFT_OUT
 
 __all__ = ["render"]
 

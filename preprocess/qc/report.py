@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from preprocess.qc.montage import Thumbnail
+from preprocess.qc.thumbnails import Thumbnail
 from preprocess.qc.totals import LedgerTotals, StoreTotals
-from preprocess.views import View
+from preprocess.store.views import View
 
 __all__ = ["Report"]
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 
-from preprocess.ledger import LEFT_OUT, STORED
-from preprocess.qc.charts import bar_table, histogram
-from preprocess.qc.markup import Markup, element, join
+from preprocess.pages.histogram import bar_table, histogram
+from preprocess.pages.markup import Markup, element, join
 from preprocess.qc.report import Report
 from preprocess.qc.totals import LedgerTotals, StoreTotals
-from preprocess.views import View
+from preprocess.store.ledger import LEFT_OUT, STORED
+from preprocess.store.views import View
 
 __all__ = ["distribution_section", "holdings_section", "ledger_section"]
 

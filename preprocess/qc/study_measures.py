@@ -14,7 +14,9 @@ import numpy.typing as npt
 
 from preprocess.errors import PreprocessError
 from preprocess.qc.measures import PixelMeasures, TimeMeasures, pixel_measures, time_measures
-from preprocess.store import CineStack, open_study, read_clip, read_hashes, read_study, shown_window
+from preprocess.store.intensity import shown_window
+from preprocess.store.study import CineStack
+from preprocess.store.study_file import open_study, read_clip, read_hashes, read_study
 
 __all__ = ["MEASURES_VERSION", "Clip", "Measured", "gaps", "measure_study", "unreadable"]
 

@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from preprocess.errors import PreprocessError
-from preprocess.ledger import STORED, grouped_reason
-from preprocess.views import View
+from preprocess.store.ledger import STORED, grouped_reason
+from preprocess.store.views import View
 
 __all__ = ["LedgerTotals", "StoreTotals", "ledger_totals", "store_totals"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from preprocess.views import View
+from preprocess.store.views import View
 
 __all__ = ["ViewAgreement", "measure"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from preprocess.dicom.image import Image
+from preprocess.cines.series import Series
+from preprocess.dicom.frame import Image
 from preprocess.dicom.image_kind import FLOW, component_of
-from preprocess.series import Series
 
 __all__ = ["mark_flow"]
 

@@ -9,13 +9,13 @@ from functools import lru_cache
 
 import numpy as np
 
-from preprocess.dicom.image import Image
+from preprocess.cines.series import MIN_PHASES, Series
+from preprocess.dicom.frame import Image
+from preprocess.recognition.names import Decision, by_description
+from preprocess.recognition.planes import Plane, estimate_axis, judge_planes
 from preprocess.recognition.site_rules import SiteRules
-from preprocess.recognition.view_planes import Plane, estimate_axis, judge_planes
-from preprocess.recognition.view_rules import Decision, by_description
-from preprocess.recognition.view_words import LONGEST
-from preprocess.series import MIN_PHASES, Series
-from preprocess.views import View
+from preprocess.recognition.words import LONGEST
+from preprocess.store.views import View
 
 __all__ = ["decide", "described", "recognise"]
 

@@ -24,10 +24,10 @@ from typing import Any
 import yaml
 
 from preprocess.errors import PreprocessError
+from preprocess.recognition.names import Decision
 from preprocess.recognition.safe_pattern import safe_pattern
-from preprocess.recognition.view_rules import Decision
-from preprocess.recognition.view_words import LONGEST, normalise
-from preprocess.views import View
+from preprocess.recognition.words import LONGEST, normalise
+from preprocess.store.views import View
 
 __all__ = ["SiteRule", "SiteRules"]
 

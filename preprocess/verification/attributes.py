@@ -10,7 +10,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from preprocess.store import attribute_names
+from preprocess.store.study_file import attribute_names
 
 __all__ = ["file_attributes", "stack_attributes", "stack_problems"]
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from preprocess.files import remove_stale, replacing
+from preprocess.system.files import remove_stale, replacing
 from preprocess.verification.fingerprint import N_WORDS, VERSION, Words
 
 __all__ = ["FILE", "Fingerprints"]

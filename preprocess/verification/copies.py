@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from preprocess.files import write_text
-from preprocess.tables import csv_text, read_splits
+from preprocess.labels.splits import read_splits
+from preprocess.store.views import View
+from preprocess.system.files import write_text
+from preprocess.system.tables import csv_text
 from preprocess.verification.duplicates import Clips, find_duplicates
 from preprocess.verification.places import unusual_places
 from preprocess.verification.store_check import StoreCheck
-from preprocess.views import View
 
 __all__ = ["COLUMNS", "copies", "mark_leakage", "write_copies"]
 

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from preprocess.errors import PreprocessError
-from preprocess.verification.problem import Check, Problem, is_key
+from preprocess.privacy.keys import is_key
+from preprocess.verification.problem import Check, Problem
 
 __all__ = ["KNOWN_FILES", "scan"]
 

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass, fields
 from enum import Enum
 from pathlib import Path
 
-from preprocess.files import write_text
-from preprocess.views import View
+from preprocess.privacy.keys import is_key
+from preprocess.store.views import View
+from preprocess.system.files import write_text
 
-__all__ = ["Check", "Problem", "is_key", "safe_key", "safe_view", "write_problems"]
-
-_KEY = re.compile(r"[0-9a-f]{16}")
+__all__ = ["Check", "Problem", "safe_key", "safe_view", "write_problems"]
 
 
 class Check(str, Enum):
@@ -56,11 +54,6 @@ class Problem:
     view: str = ""
     slice: int | None = None
     store: int = 1
-
-
-def is_key(text: object) -> bool:
-    """True for 16 hex digits."""
-    return isinstance(text, str) and _KEY.fullmatch(text) is not None
 
 
 def safe_key(text: object) -> str:

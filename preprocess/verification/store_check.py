@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from preprocess.manifest import COLUMNS
-from preprocess.pool import Done, work
+from preprocess.store.manifest import COLUMNS
+from preprocess.system.pool import Done, work
 from preprocess.verification.cache import Fingerprints
 from preprocess.verification.folder import scan
 from preprocess.verification.problem import Check, Problem

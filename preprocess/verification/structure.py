@@ -7,7 +7,7 @@ import struct
 
 import h5py
 
-from preprocess.views import View
+from preprocess.store.views import View
 
 __all__ = ["chunk_problem", "data_problem", "members"]
 

@@ -13,13 +13,14 @@ import hdf5plugin  # noqa: F401 - registers the codec
 import numpy as np
 import numpy.typing as npt
 
-from preprocess.clock import Clock, TimeUpError
-from preprocess.store import SCHEMA_VERSION, cine_sha256, study_sha256
+from preprocess.store.hashes import cine_sha256, study_sha256
+from preprocess.store.study_file import SCHEMA_VERSION
+from preprocess.store.views import View
+from preprocess.system.clock import Clock, TimeUpError
 from preprocess.verification.attributes import file_attributes, stack_attributes, stack_problems
 from preprocess.verification.fingerprint import Words, fingerprint
 from preprocess.verification.problem import Check, Problem
 from preprocess.verification.structure import chunk_problem, data_problem, members
-from preprocess.views import View
 
 __all__ = ["Checked", "StoredClip", "Task", "check_file"]
 

@@ -10,9 +10,10 @@ import pandas as pd
 import pyarrow as pa
 
 from preprocess.errors import PreprocessError
-from preprocess.ledger import STORED
-from preprocess.manifest import COLUMNS, read_manifest
-from preprocess.verification.problem import Check, Problem, is_key, safe_key, safe_view
+from preprocess.privacy.keys import is_key
+from preprocess.store.ledger import STORED
+from preprocess.store.manifest import COLUMNS, read_manifest
+from preprocess.verification.problem import Check, Problem, safe_key, safe_view
 
 __all__ = ["compare_ledger", "compare_manifest", "read_tables"]
 

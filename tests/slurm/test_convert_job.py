@@ -10,10 +10,10 @@ import pytest
 
 from preprocess.cli import main
 from preprocess.phantom import simulate_cohort
-from tests.slurm.cluster import Cluster, wait_for
+from tests.support.cluster import Cluster, wait_for
+from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.slurm
-ROOT = Path(__file__).parents[2]
 OPTIONS = ("--cpus-per-task=1", "--mem-per-cpu=0", f"--export=ALL,CMR_CLIP_PYTHON={sys.executable}")
 
 

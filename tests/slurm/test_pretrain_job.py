@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.slurm.cluster import Cluster, wait_for
-from tests.slurm.jobs import EPOCHS, Run
+from tests.support.cluster import Cluster, wait_for
 from tests.support.cohort import Cohort, make_cohort
+from tests.support.jobs import EPOCHS, Run
 from tests.support.visits import Visit
 
 pytestmark = pytest.mark.slurm

@@ -12,14 +12,14 @@ import pandas as pd
 import pytest
 import torch
 
-from cmr_clip.callbacks.agreement import RankVotes
-from cmr_clip.callbacks.preemption import EXIT_CODE, ResumeOptions, ResumePoints
-from cmr_clip.checkpoint_io import AtomicCheckpointIO
 from cmr_clip.cli import main
-from cmr_clip.slurm_job import SlurmJob
-from cmr_clip.stop_signals import StopSignals, ignore_stop_signals
-from tests.slurm.jobs import CONFIG, ROOT, fit_options
+from cmr_clip.runtime.slurm_job import SlurmJob
+from cmr_clip.runtime.stop_signals import StopSignals, ignore_stop_signals
+from cmr_clip.training.callbacks.agreement import RankVotes
+from cmr_clip.training.callbacks.preemption import EXIT_CODE, ResumeOptions, ResumePoints
+from cmr_clip.training.checkpoint_io import AtomicCheckpointIO
 from tests.support.cohort import Cohort
+from tests.support.jobs import CONFIG, ROOT, fit_options
 from tests.support.visits import read_visits
 
 

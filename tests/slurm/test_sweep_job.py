@@ -8,9 +8,9 @@ import pytest
 import torch
 import yaml
 
-from tests.slurm.cluster import Cluster
-from tests.slurm.jobs import CONFIG, ROOT, cpu_options, fit_options
+from tests.support.cluster import Cluster
 from tests.support.cohort import Cohort
+from tests.support.jobs import CONFIG, ROOT, cpu_options, fit_options
 
 pytestmark = pytest.mark.slurm
 

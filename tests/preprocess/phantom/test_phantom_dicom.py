@@ -14,10 +14,10 @@ import pytest
 from pydicom.dataset import FileDataset
 
 from preprocess.phantom import PhantomPatient, sample_patient
-from preprocess.phantom.series import plan_series
-from preprocess.phantom.study import archive_name
-from preprocess.phantom.vendors import STYLES, Decoy
-from preprocess.views import View
+from preprocess.phantom.scanner.series import plan_series
+from preprocess.phantom.scanner.study import archive_name
+from preprocess.phantom.scanner.vendors import STYLES, Decoy
+from preprocess.store.views import View
 
 
 def read(path: Path) -> dict[str, list[FileDataset]]:

@@ -1,0 +1,1 @@
+"""What turns clips and text into features."""

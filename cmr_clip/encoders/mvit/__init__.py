@@ -1,0 +1,1 @@
+"""Multiscale vision transformer for video (Fan et al., ICCV 2021)."""

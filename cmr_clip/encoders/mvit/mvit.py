@@ -1,0 +1,203 @@
+"""Multiscale vision transformer v1 (mViT) over cine clips, from the layers of pytorchvideo.
+
+Parameter names are those of pytorchvideo, so that its Kinetics-400 files and the paper authors' checkpoints load
+unchanged; `mvit_block` and `kernels` say how the same function is computed faster. Source: Fan et al., "Multiscale
+Vision Transformers", ICCV 2021.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, cast
+
+import torch
+from pytorchvideo.layers.positional_encoding import SpatioTemporalClsPositionalEncoding
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
+
+from cmr_clip.encoders.mvit.block import MViTBlock, SdpaMultiScaleAttention
+from cmr_clip.encoders.mvit.kernels.pooling import Grid, PoolingKernel
+from cmr_clip.errors import CmrClipError
+
+__all__ = ["MViT", "MViTBlock", "PatchEmbed", "SdpaMultiScaleAttention"]
+
+
+class PatchEmbed(nn.Module):
+    """Overlapping spatio-temporal patches as tokens.
+
+    The frames that a patch covers become channels of one picture, so that the three-dimensional convolution is a
+    two-dimensional one, for which the libraries have better kernels. A clip with one channel is embedded as if its
+    channel were repeated: the kernel is summed over its input channels, which is the same function at a third of
+    the cost.
+    """
+
+    def __init__(self, dim: int, kernel: Grid, stride: Grid, in_channels: int = 3) -> None:
+        super().__init__()
+        padding = (kernel[0] // 2, kernel[1] // 2, kernel[2] // 2)
+        self.patch_model = nn.Conv3d(in_channels, dim, kernel, stride=stride, padding=padding)
+
+    def forward(self, clips: Tensor) -> tuple[Tensor, Grid]:
+        """`[B, 1 or 3, T, H, W]` to tokens `[B, T'·H'·W', dim]` and their grid."""
+        conv = self.patch_model
+        weight = conv.weight.sum(dim=1, keepdim=True) if clips.shape[1] == 1 else conv.weight
+        span, step, padding = conv.kernel_size[0], conv.stride[0], cast(Grid, conv.padding)
+        padded = F.pad(clips.to(weight.dtype), (0, 0, 0, 0, padding[0], padding[0]))
+        windows = padded.unfold(2, span, step).permute(0, 2, 1, 5, 3, 4)  # B T' C span H W
+        pictures = windows.reshape(-1, weight.shape[1] * span, *clips.shape[3:])
+        planar = weight.flatten(1, 2).contiguous(memory_format=torch.channels_last)
+        patches = F.conv2d(pictures, planar, conv.bias, conv.stride[1:], padding[1:]).permute(0, 2, 3, 1)
+        rows, columns, channels = patches.shape[1:]
+        # shape[0], not len(): that would fix the batch size of an exported graph
+        return patches.reshape(clips.shape[0], -1, channels), (windows.shape[1], rows, columns)
+
+
+class MViT(nn.Module):
+    """The video encoder: a clip in, its class-token feature out.
+
+    Args:
+        clip_shape: (T, H, W) of a clip.
+        dims: channels of each stage.
+        heads: attention heads of each stage.
+        depths: blocks of each stage; a stage's last block widens to the next stage's channels, and the first
+            block of every stage but the first halves height and width.
+        patch_kernel: (T, H, W).
+        patch_stride: (T, H, W).
+        pool_norm_eps: see `MViTBlock`.
+        init_std: of the linear layers' initial weights; 0.02 suits hundreds of channels, narrow networks learn
+            nothing for a long time unless it is about 1/sqrt(channels).
+
+    Attributes:
+        config: the arguments as plain values; `MViT(**config)` builds the same network.
+    """
+
+    def __init__(
+        self,
+        clip_shape: Grid,
+        dims: Sequence[int],
+        heads: Sequence[int],
+        depths: Sequence[int],
+        *,
+        patch_kernel: Grid = (3, 7, 7),
+        patch_stride: Grid = (2, 4, 4),
+        pool_norm_eps: float = 1e-5,
+        init_std: float = 0.02,
+    ) -> None:
+        super().__init__()
+        self.clip_shape = cast(Grid, tuple(clip_shape))
+        self.out_features = dims[-1]
+        self.config: dict[str, Any] = {
+            "clip_shape": list(clip_shape),
+            "dims": list(dims),
+            "heads": list(heads),
+            "depths": list(depths),
+            "patch_kernel": list(patch_kernel),
+            "patch_stride": list(patch_stride),
+            "pool_norm_eps": pool_norm_eps,
+            "init_std": init_std,
+        }
+        self.patch_embed = PatchEmbed(dims[0], patch_kernel, patch_stride)
+        grid = tuple((size - 1) // step + 1 for size, step in zip(clip_shape, patch_stride, strict=True))
+        self.cls_positional_encoding = SpatioTemporalClsPositionalEncoding(
+            embed_dim=dims[0], patch_embed_shape=grid, sep_pos_embed=True, has_cls=True
+        )
+        self.blocks = nn.ModuleList(_stage_blocks(dims, heads, depths, pool_norm_eps))
+        self._checkpoint_stages = 0
+        self.norm_embed = nn.LayerNorm(dims[-1], eps=1e-6)
+        self.apply(partial(_init_weights, std=init_std))
+        for parameter in self.cls_positional_encoding.parameters():
+            nn.init.trunc_normal_(parameter, std=0.02)
+
+    def forward(self, clips: Tensor) -> Tensor:
+        """Class-token features.
+
+        Args:
+            clips: `[B, 1 or 3, T, H, W]`, normalised.
+
+        Returns:
+            `[B, D]`.
+
+        Raises:
+            CmrClipError: the clips have another size than the encoder was built for.
+        """
+        if tuple(clips.shape[2:]) != self.clip_shape:
+            raise CmrClipError(
+                f"clips of {tuple(clips.shape[2:])} for an encoder of {self.clip_shape} (frames, rows, columns)",
+                "give the data module the encoder's clip_shape",
+            )
+        x, grid = self.patch_embed(clips)
+        x = self._add_positions(x)
+        recomputed = sum(self.config["depths"][: self._checkpoint_stages]) if torch.is_grad_enabled() else 0
+        for index, block in enumerate(self.blocks):
+            run = partial(block, class_only=index == len(self.blocks) - 1 and self._ends_in_class_token)
+            if index < recomputed:
+                x, grid = checkpoint(run, x, grid, use_reentrant=False)
+            else:
+                x, grid = run(x, grid)
+        return cast(Tensor, self.norm_embed(x[:, 0].to(self.norm_embed.weight.dtype)))
+
+    @property
+    def _ends_in_class_token(self) -> bool:
+        """Whether the last block may compute the class token alone, which is all that is asked for.
+
+        Not where it pools queries: those weights would get no gradient at all instead of zeros, which DDP refuses.
+        """
+        return cast(MViTBlock, self.blocks[-1]).attn.pool_q is None
+
+    @property
+    def checkpoint_stages(self) -> int:
+        """That many first stages keep no activations for the backward pass: less memory, the same gradients.
+
+        Raises:
+            CmrClipError: when set to a number of stages that the encoder does not have.
+        """
+        return self._checkpoint_stages
+
+    @checkpoint_stages.setter
+    def checkpoint_stages(self, stages: int) -> None:
+        known = len(self.config["depths"])
+        if not 0 <= stages <= known:
+            raise CmrClipError(f"checkpoint_stages is {stages}, the encoder has {known} stages", f"use 0 to {known}")
+        self._checkpoint_stages = stages
+
+    def set_pooling(self, kernel: PoolingKernel) -> None:
+        """Choose how the depth-wise pooling is computed; weights and function stay the same."""
+        for block in self.blocks:
+            cast(MViTBlock, block).attn.pooling = kernel
+
+    def _add_positions(self, patches: Tensor) -> Tensor:
+        """`[B, T·H·W, D]` to `[B, 1 + T·H·W, D]`: the class token in front, positions added."""
+        known = self.cls_positional_encoding
+        positions = known.pos_embed_spatial[:, None] + known.pos_embed_temporal[:, :, None]
+        cls = (known.cls_token + known.pos_embed_class).expand(patches.shape[0], -1, -1)
+        video = patches + positions.flatten(1, 2)
+        return torch.cat([cls, video], dim=1)
+
+
+def _stage_blocks(
+    dims: Sequence[int], heads: Sequence[int], depths: Sequence[int], pool_norm_eps: float
+) -> list[MViTBlock]:
+    blocks = []
+    for stage, depth in enumerate(depths):
+        scale = 2 ** (len(depths) - 1 - stage)
+        for index in range(depth):
+            widens = index == depth - 1 and stage + 1 < len(dims)
+            shrinks = index == 0 and stage > 0
+            block = MViTBlock(
+                dims[stage],
+                dims[stage + 1] if widens else dims[stage],
+                heads[stage],
+                (1, 2, 2) if shrinks else (1, 1, 1),
+                (1, scale, scale),
+                pool_norm_eps=pool_norm_eps,
+            )
+            blocks.append(block)
+    return blocks
+
+
+def _init_weights(module: nn.Module, std: float) -> None:
+    if isinstance(module, nn.Linear):
+        nn.init.trunc_normal_(module.weight, std=std)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)

@@ -1,0 +1,1 @@
+"""Weights applied to a store: embeddings, zero-shot, tables."""

@@ -1,0 +1,82 @@
+"""Findings read off embeddings by sentences alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+
+from cmr_clip.data.probes import Probe
+from cmr_clip.errors import CmrClipError
+from cmr_clip.inference.tables import Vectors, mean_by
+from cmr_clip.metrics.zero_shot import zero_shot_aurocs
+from cmr_clip.tasks.zero_shot import probe_directions
+from cmr_clip.weights.pair import LoadedPair
+from preprocess.reports.tokenizer import load_tokenizer
+
+__all__ = ["ZeroShotResult", "score_studies", "study_means"]
+
+
+@dataclass(frozen=True)
+class ZeroShotResult:
+    """Scores of studies for findings.
+
+    Attributes:
+        predictions: long table `study, patient, target, truth, score, model`; truth is empty where unknown.
+        aurocs: per finding, with the numbers of studies that have it and that do not.
+    """
+
+    predictions: pd.DataFrame
+    aurocs: pd.DataFrame
+
+
+def study_means(keys: pd.DataFrame, vectors: Vectors) -> tuple[pd.DataFrame, Vectors]:
+    """Clips to studies: `study, patient` and the L2-normalised mean of each study's clips `[N, E]`."""
+    codes, studies = pd.factorize(keys["study"], sort=True)
+    first = keys.drop_duplicates("study").set_index("study").loc[studies]
+    table = pd.DataFrame({"study": np.asarray(studies), "patient": first["patient"].to_numpy()})
+    return table, mean_by(vectors, codes, len(studies))
+
+
+def score_studies(
+    pair: LoadedPair, keys: pd.DataFrame, vectors: Vectors, probes: Sequence[Probe], truth: pd.DataFrame | None
+) -> ZeroShotResult:
+    """Score every study for every finding.
+
+    Args:
+        pair: both towers; the embeddings must come from its video tower.
+        keys: `study, patient, view, slice` of the clips.
+        vectors: clip embeddings `[M, E]`, L2-normalised.
+        probes: findings in words.
+        truth: a column of 0, 1 or NaN per finding, indexed by study; None if unknown.
+
+    Raises:
+        CmrClipError: embeddings and text tower have different sizes.
+    """
+    studies, means = study_means(keys, vectors)
+    directions = probe_directions(pair.model, probes, load_tokenizer(pair.tokenizer))
+    if directions.shape[1] != means.shape[1]:
+        raise CmrClipError(
+            f"the embeddings have {means.shape[1]} numbers, the checkpoint's text tower {directions.shape[1]}",
+            "make them with cmr-clip embed from this very checkpoint",
+        )
+    scores = torch.from_numpy(means) @ directions.T
+    names = [probe.finding for probe in probes]
+    known = pd.DataFrame(index=studies["study"], columns=names, dtype=float) if truth is None else truth[names]
+    labels = torch.tensor(known.reindex(studies["study"]).to_numpy(np.float32))
+    rows = pd.concat(
+        studies.assign(target=name, truth=labels[:, column].numpy(), score=scores[:, column].numpy())
+        for column, name in enumerate(names)
+    )
+    aurocs = pd.DataFrame(
+        {
+            "finding": names,
+            "auroc": zero_shot_aurocs(scores, labels),
+            "with": (labels == 1).sum(dim=0).tolist(),
+            "without": (labels == 0).sum(dim=0).tolist(),
+        }
+    )
+    return ZeroShotResult(rows.assign(model="zero-shot"), aurocs)

@@ -1,0 +1,1 @@
+"""LightningCLI as this project uses it: callbacks, checkpoints, stops."""

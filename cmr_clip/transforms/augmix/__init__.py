@@ -1,0 +1,1 @@
+"""AugMix on batches of clips, on any device."""

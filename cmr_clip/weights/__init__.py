@@ -1,0 +1,1 @@
+"""Weights in and out: files, receipts, loaders, exports."""

@@ -1,0 +1,97 @@
+"""The technical facts of a study that may leave the hospital: a whitelist, each value forced into a safe form."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from datetime import date
+
+from preprocess.dicom.frame import Image
+from preprocess.store.study import StudyInfo
+
+__all__ = ["VENDORS", "study_info"]
+
+VENDORS = {
+    "siemens": "SIEMENS",
+    "philips": "Philips",
+    "ge": "GE",
+    "general electric": "GE",
+    "gems": "GE",
+    "canon": "Canon",
+    "toshiba": "Canon",
+    "united imaging": "UIH",
+    "uih": "UIH",
+}
+_MODEL_WORDS = re.compile(
+    r"(MAGNETOM|Aera|Altea|Amira|Area|Avanto|Avanto_fit|Biograph_mMR|Cima\.?X|Espree|Essenza|Free\.?Max|Harmony|Lumina"
+    r"|Prisma|Prisma_fit|Sempra|Skyra|Skyra_fit|Sola|Sola_fit|Sonata|SonataVision|Spectra|Symphony|SymphonyTim|Terra"
+    r"|TrioTim|Trio|Verio|Vida|Vida_fit|Viato|Achieva|Ambition|Elition|Evolution|Gyroscan|Ingenia|Intera|MR|Multiva"
+    r"|dStream|Panorama|SmartPath|to|SIGNA|Signa|Artist|Architect|Creator|DISCOVERY|Discovery|EXCITE|Excite|Explorer"
+    r"|GENESIS_SIGNA|HDe|HDx|HDxt|Hero|OPTIMA|Optima|Pioneer|Premier|Victor|Voyager|Vantage|Titan|Galan|Orian|Centurian"
+    r"|Elan|Fortian|uMR|Omega|Jupiter|XT|XL|XR|Plus|X|S|CX|[0-9]{3}w?|[0-9]\.[0-9]T|[0-9]T|3\.0T?|1\.5T?)"
+)
+
+
+def study_info(images: Sequence[Image], keep_age_sex: bool = True) -> StudyInfo:
+    """Facts of a study; each is taken from the first file that states it, in the order of the facts themselves.
+
+    Args:
+        images: all frames of the study.
+        keep_age_sex: False leaves sex and age empty.
+    """
+    ordered = sorted({image.facts for image in images})
+    columns = [next((value for value in column if value), "") for column in zip(*ordered, strict=True)]
+    vendor, model, field, sex, age, birth, day = columns
+    return StudyInfo(
+        vendor=_vendor(vendor),
+        model=_model(model),
+        field_strength=_field_strength(field),
+        sex=sex.upper() if keep_age_sex and sex.upper() in ("F", "M", "O") else "",
+        age=_age(age, birth, day) if keep_age_sex else math.nan,
+    )
+
+
+def _vendor(value: str) -> str:
+    lowered = value.lower()
+    for name, vendor in VENDORS.items():
+        if re.search(rf"\b{name}\b", lowered):
+            return vendor
+    return "other" if value else ""
+
+
+def _model(value: str) -> str:
+    """The model where each of its words is one that scanners are called by; otherwise empty, it may be a name."""
+    words = re.split(r"[\s,]+", value.strip())
+    return " ".join(words) if value and all(_MODEL_WORDS.fullmatch(word) for word in words) else ""
+
+
+def _field_strength(value: str) -> float:
+    try:
+        tesla = float(value)
+    except ValueError:
+        return math.nan
+    if tesla > 100:  # some write gauss
+        tesla /= 10_000
+    return round(tesla, 2) if 0 < tesla < 20 else math.nan
+
+
+def _age(age: str, birth: str, day: str) -> float:
+    """Age in years; everything above 89 is 90, as one who is that old could be recognised by it."""
+    match = re.fullmatch(r"(\d{1,5})([DWMY])", age.upper())
+    if match:
+        years = math.floor(int(match[1]) / {"D": 365.25, "W": 52.18, "M": 12.0, "Y": 1.0}[match[2]])
+    else:
+        born, scanned = _date(birth), _date(day)
+        if born is None or scanned is None or scanned < born:
+            return math.nan
+        years = scanned.year - born.year - ((scanned.month, scanned.day) < (born.month, born.day))
+    return float(min(years, 90))
+
+
+def _date(value: str) -> date | None:
+    match = re.fullmatch(r"(\d{4})\.?(\d{2})\.?(\d{2})", value)
+    try:
+        return date(int(match[1]), int(match[2]), int(match[3])) if match else None
+    except ValueError:
+        return None

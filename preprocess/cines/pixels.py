@@ -1,0 +1,213 @@
+"""Stored numbers to a stack of cines: decoding, rescale, MONOCHROME1 and one robust intensity window."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from preprocess.cines.intensity import Frame, Window, from_zero, percentile_window, whole_range
+from preprocess.cines.resampling import Grid
+from preprocess.cines.series import Acquisition
+from preprocess.dicom.decoders import Layout, decode_frame
+from preprocess.dicom.frame import Image
+from preprocess.dicom.pixel_format import PixelFormat
+from preprocess.errors import PreprocessError
+from preprocess.store.intensity import PERCENTILES
+
+__all__ = [
+    "PERCENTILES",
+    "Bits",
+    "Frame",
+    "PixelRules",
+    "StackPixels",
+    "decode",
+    "decode_slice",
+    "make_stack",
+    "require_size",
+    "stack_pixels",
+]
+
+Bits = Literal[8, 16]
+_MOST_PIXELS = 1 << 28  # of a stack: 20 slices of 50 frames of 512 × 512; a header may claim anything
+_SPACINGS = (0.2, 20.0)  # mm
+_CROPS = (8, 4096)
+
+
+@dataclass(frozen=True)
+class PixelRules:
+    """What becomes of pixels; by default they keep their size.
+
+    Attributes:
+        bits: 8 maps the window between `PERCENTILES` to 0–255; 16 keeps the scanner's stored values.
+        spacing_mm: distance of pixels after resampling in the plane; None keeps the scanner's.
+        crop: rows and columns cut out of the middle; zeros where the image is smaller; None keeps the size.
+
+    Raises:
+        PreprocessError: a value outside of its range.
+    """
+
+    bits: Bits = 8
+    spacing_mm: float | None = None
+    crop: int | None = None
+
+    def __post_init__(self) -> None:
+        for name, value, (low, high) in (("spacing", self.spacing_mm, _SPACINGS), ("crop", self.crop, _CROPS)):
+            if value is not None and not low <= value <= high:
+                raise PreprocessError(f"--{name} {value} is out of range", f"give {low:g} to {high:g}")
+
+
+@dataclass(frozen=True)
+class StackPixels:
+    """A stack as it is stored.
+
+    Attributes:
+        pixels: `[slice, frame, row, col]`, zero after the last frame of a shorter slice.
+        window: scanner values that became 0 and the largest storable value.
+        grid: where these pixels lie on the scanner's.
+    """
+
+    pixels: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
+    window: tuple[float, float]
+    grid: Grid
+
+
+def decode(image: Image) -> Frame:
+    """The stored numbers of a frame, `[row, col]`, before rescale; MONOCHROME1 is turned so that large is bright.
+
+    Raises:
+        PreprocessError: damaged, or compressed in a way that no installed library decodes.
+    """
+    form = image.pixels
+    kind = np.dtype(f"<{'i' if form.signed else 'u'}{form.bits_allocated // 8}")
+    if form.syntax:
+        layout = Layout(image.rows, image.cols, form.bits_allocated, form.bits_stored, form.signed)
+        array = decode_frame(form.data, form.syntax, layout)
+    else:
+        array = np.frombuffer(form.data, dtype=kind, count=image.rows * image.cols).reshape(image.rows, image.cols)
+    array = _meaningful(array, form)
+    return _turned(array, form) if form.inverted else array
+
+
+def _meaningful(array: Frame, form: PixelFormat) -> Frame:
+    """Only the bits that hold the image: others may be an overlay, and signs may need to be carried on."""
+    bits = 8 * array.dtype.itemsize
+    below = min(form.high_bit + 1, bits) - min(form.bits_stored, bits)
+    above = bits - below - min(form.bits_stored, bits)
+    if not (above or below):
+        return array
+    return (array << above) >> (above + below)
+
+
+def _turned(array: Any, form: PixelFormat) -> Any:
+    return ~array if form.signed else (1 << form.bits_stored) - 1 - array
+
+
+def decode_slice(cine: Acquisition) -> list[Frame]:
+    """The frames of a slice, see `decode`."""
+    return [decode(image) for image in cine.images]
+
+
+def stack_pixels(
+    slices: Sequence[Acquisition], bits: Bits
+) -> tuple[npt.NDArray[np.uint8] | npt.NDArray[np.uint16], tuple[float, float]]:
+    """Decode slices of equal matrix into `[slice, frame, row, col]` in native size, and say which window was used."""
+    stack = make_stack(slices, [decode_slice(one) for one in slices], PixelRules(bits))
+    return stack.pixels, stack.window
+
+
+def require_size(slices: Sequence[Acquisition], rules: PixelRules) -> None:
+    """Refuse a stack that would need more memory than any cine, before a pixel is decoded.
+
+    Raises:
+        PreprocessError: too many pixels, as they are or as they would be.
+    """
+    first = slices[0].images[0]
+    grid = Grid.of((first.rows, first.cols), first.spacing, rules.spacing_mm, rules.crop)
+    n_frames = len(slices) * max(len(one.images) for one in slices)
+    for rows, cols in (grid.old, (grid.rows.size, grid.cols.size), grid.size):
+        if n_frames * rows * cols > _MOST_PIXELS:
+            raise PreprocessError(f"stack of more than {_MOST_PIXELS} pixels (refused)")
+
+
+def make_stack(slices: Sequence[Acquisition], frames: list[list[Frame]], rules: PixelRules) -> StackPixels:
+    """Bring decoded slices to one scale and one array.
+
+    Args:
+        slices: cines of equal matrix.
+        frames: their pixels, from `decode_slice`.
+        rules: bits, spacing and crop.
+
+    Raises:
+        PreprocessError: values span more than can be stored.
+    """
+    images = [image for one in slices for image in one.images]
+    slope, intercept, padding = images[0].pixels.slope, images[0].pixels.intercept, _padding(images[0].pixels)
+    forms = {(image.pixels.slope, image.pixels.intercept, _padding(image.pixels)) for image in images}
+    if len(forms) > 1:
+        frames, slope = _common_scale(slices, frames)
+        intercept, padding = 0.0, None
+    window = percentile_window(frames, padding, slope < 0) if rules.bits == 8 else whole_range(frames)
+    grid = Grid.of((images[0].rows, images[0].cols), images[0].spacing, rules.spacing_mm, rules.crop)
+    pixels = grid.cut(_fill(frames, window, grid))
+    first, last = window.ends
+    return StackPixels(pixels, (slope * first + intercept, slope * last + intercept), grid)
+
+
+def _padding(form: PixelFormat) -> int | None:
+    if form.padding is None or not form.inverted:
+        return form.padding
+    return int(_turned(form.padding, form))
+
+
+def _common_scale(slices: Sequence[Acquisition], frames: list[list[Frame]]) -> tuple[list[list[Frame]], float]:
+    """Bring frames with different rescale factors to integers of the finest slope, intercept 0."""
+    pairs = [list(zip(one.images, arrays, strict=True)) for one, arrays in zip(slices, frames, strict=True)]
+    flat = [(image.pixels, array) for image, array in chain(*pairs)]
+    largest = max(
+        max(abs(int(array.min())), abs(int(array.max()))) * abs(form.slope) + abs(form.intercept)
+        for form, array in flat
+    )
+    slope = max(min(abs(form.slope) for form, _ in flat), largest / 60_000)
+    scaled = [
+        [
+            np.rint((array * image.pixels.slope + image.pixels.intercept) / slope).astype(np.int32)
+            for image, array in one
+        ]
+        for one in pairs
+    ]
+    _darken([form for form, _ in flat], [array for _, array in flat], list(chain(*scaled)))
+    return scaled, slope
+
+
+def _darken(forms: list[PixelFormat], arrays: list[Frame], scaled: list[Frame]) -> None:
+    """Padding becomes the smallest value of all images."""
+    masks = [array == _padding(form) for form, array in zip(forms, arrays, strict=True) if form.padding is not None]
+    padded = [one for form, one in zip(forms, scaled, strict=True) if form.padding is not None]
+    bare = [one for form, one in zip(forms, scaled, strict=True) if form.padding is None]
+    inside = [one[~mask] for one, mask in zip(padded, masks, strict=True)]
+    low = min((int(one.min()) for one in (*bare, *inside) if one.size), default=0)
+    for one, mask in zip(padded, masks, strict=True):
+        one[mask] = low
+
+
+def _fill(frames: list[list[Frame]], window: Window, grid: Grid) -> Any:
+    shape = (len(frames), max(map(len, frames)), grid.rows.size, grid.cols.size)
+    out = np.zeros(shape, dtype=window.kind)
+    table = window.table()
+    for index, arrays in enumerate(frames):
+        for frame, array in enumerate(arrays):
+            if grid.is_resampled:
+                out[index, frame] = window.map(grid.resample(_without_padding(array, window)))
+            else:
+                np.take(table, from_zero(array, window.low), out=out[index, frame], mode="clip")
+    return out
+
+
+def _without_padding(array: Frame, window: Window) -> Frame:
+    """Padding as dark as can be, so that it does not bleed into its neighbours."""
+    return array if window.padding is None else np.where(array == window.padding, window.ends[0], array)

@@ -1,0 +1,1 @@
+"""From sources to a filled store: survey, choice of series, pixels, records, tables."""

@@ -1,0 +1,123 @@
+"""Working through sources: each result is on disk as soon as it is there, and what was finished before is skipped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from preprocess.privacy.crosswalk import Crosswalk
+from preprocess.privacy.keys import SiteKey
+from preprocess.sources.finding import Source
+from preprocess.store.ledger import STORED, Record, Row, write_record
+from preprocess.store.study_file import study_path
+from preprocess.system.pool import Done, work
+
+__all__ = ["Progress", "SourceRun", "claimed_by_others", "is_done"]
+
+Progress = Callable[[str, int, int], None]  # (what is done, finished, total)
+
+_DIED = "worker process died (out of memory, or stuck for longer than --timeout)"
+_KEPT = "kept from an earlier run, whose source held it; the source no longer does, or cannot be read"
+
+
+def is_done(store: Path, record: Record | None, fingerprint: str, *, check_sizes: bool = True) -> bool:
+    """True where an earlier run finished a source and its studies lie in the store as they were written.
+
+    Args:
+        store: the store.
+        record: what that run wrote of the source.
+        fingerprint: of the source and the options now.
+        check_sizes: False where another record's studies were written over this one's.
+    """
+    if record is None or record.known or record.fingerprint != fingerprint:
+        return False  # where studies were known from elsewhere, this run may hold all their sources
+    paths = [study_path(store, *study) for study in record.studies]
+    return all(path.is_file() for path in paths) and (
+        not check_sizes or [path.stat().st_size for path in paths] == list(record.sizes)
+    )
+
+
+@dataclass(frozen=True)
+class SourceRun:
+    """Sources to records.
+
+    Attributes:
+        store: the store.
+        key: the site's key.
+        before: records of earlier runs.
+        workers: processes; 0 to work in this one.
+        crosswalk: where real identifiers go, if anywhere.
+        progress: called as work goes on.
+        what: name of the work.
+    """
+
+    store: Path
+    key: SiteKey
+    before: Mapping[str, Record]
+    workers: int
+    crosswalk: Crosswalk | None = None
+    progress: Progress | None = None
+    what: str = "convert"
+
+    def work(self, function: Callable[[Source], Record], todo: Sequence[Source]) -> None:
+        """Process sources; `function` runs in the workers and must be picklable."""
+        for count, done in enumerate(work(function, todo, self.workers), start=1):
+            if isinstance(done, Done):
+                record = done.result
+            elif done.error is None:
+                record = self._failed(done.task, _DIED)
+            else:  # a bug; its text may quote the input, its kind cannot
+                record = self._failed(done.task, f"internal error ({type(done.error).__name__})")
+            if self.crosswalk:
+                self.crosswalk.add(record.crosswalk)
+            write_record(self.store, self._settled(record))
+            if self.progress:
+                self.progress(self.what, count, len(todo))
+
+    def _failed(self, source: Source, reason: str) -> Record:
+        """A record without fingerprint: a later run tries the source again."""
+        name = source.key_hash(self.key)
+        return Record(name, parts=source.parts, rows=(Row(name, reason=reason),))
+
+    def _settled(self, record: Record) -> Record:
+        """Deal with what an earlier run stored of this source and this one did not.
+
+        A study that was looked at again and has nothing to store any more leaves the store; one that was not found
+        or not reached stays, and the ledger says so.
+        """
+        before = self.before.get(record.source)
+        lost = [study for study in before.studies if study not in record.studies] if before else []
+        kept: list[tuple[str, str]] = []
+        for study in lost:
+            path = study_path(self.store, *study)
+            if self._has_other_owner(study, record.source) or not path.is_file():
+                continue
+            if study in record.seen and record.fingerprint:
+                path.unlink()
+                with suppress(OSError):  # other studies of the patient
+                    path.parent.rmdir()
+            else:
+                kept.append(study)
+        rows = tuple(Row(record.source, *study, outcome=STORED, reason=_KEPT) for study in kept)
+        sizes = tuple(study_path(self.store, *study).stat().st_size for study in kept)
+        return replace(
+            record,
+            studies=(*record.studies, *kept),
+            sizes=(*record.sizes, *sizes),
+            rows=(*record.rows, *rows),
+        )
+
+    def _has_other_owner(self, study: tuple[str, str], source: str) -> bool:
+        return any(study in record.studies for name, record in self.before.items() if name != source)
+
+
+def claimed_by_others(index: Mapping[str, Record], current: Collection[str]) -> frozenset[tuple[str, str]]:
+    """Studies of the store whose sources are not part of this run."""
+    return frozenset(
+        study
+        for record in index.values()
+        if record.source not in current and not any(part in current for part in record.parts)
+        for study in record.studies
+    )

@@ -1,0 +1,140 @@
+"""One source from bytes to stored studies and ledger rows: the whole of what a worker does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from preprocess.conversion.dicom_study import convert_study
+from preprocess.conversion.job import Job
+from preprocess.conversion.survey import StudyFiles, StudyId, Survey, survey, with_pixels
+from preprocess.conversion.volume_study import convert_volumes
+from preprocess.dicom.elements import quiet_pydicom
+from preprocess.errors import PreprocessError
+from preprocess.sources.finding import Source
+from preprocess.store.ledger import STORED, Record, Row
+from preprocess.store.study_file import study_path
+from preprocess.system.clock import Clock, TimeUpError
+
+__all__ = ["Job", "process_source"]
+
+_KNOWN = "study already stored from another source (give all its sources in one run to merge them)"
+
+
+def process_source(source: Source, job: Job) -> Record:
+    """Convert every study of a source. A problem with the input becomes ledger rows and never an exception."""
+    name = source.key_hash(job.key)
+    blank = Record(name, source.fingerprint(job.key, job.options), source.parts)
+    with quiet_pydicom(), Clock(job.timeout_s) as clock:
+        try:
+            found = survey(source, job, clock)
+        except (PreprocessError, TimeUpError) as error:
+            clock.start()
+            fingerprint = "" if isinstance(error, TimeUpError) else blank.fingerprint
+            return replace(blank, fingerprint=fingerprint, rows=(Row(name, reason=_why(error, job)),))
+        work = _Work(Row(name), job, clock)
+        try:
+            work.convert(found, source)
+        except (PreprocessError, TimeUpError) as error:  # the source changed, or hangs, when read again
+            clock.start()
+            work.give_up(Row(name, reason=_why(error, job)))
+    return replace(
+        blank,
+        fingerprint="" if work.is_partial else blank.fingerprint,
+        studies=tuple(work.stored),
+        sizes=tuple(study_path(job.store, *study).stat().st_size for study in work.stored),
+        seen=tuple(work.seen),
+        rows=(*_file_rows(found, name), *work.rows),
+        known=work.n_known,
+        crosswalk=_crosswalk(source, found, job) if job.with_crosswalk else (),
+    )
+
+
+def _why(error: PreprocessError | TimeUpError, job: Job) -> str:
+    if isinstance(error, PreprocessError):
+        return error.problem
+    return f"took longer than {job.timeout_s:g} s (a later run tries again; raise --timeout)"
+
+
+def _file_rows(found: Survey, name: str) -> Iterator[Row]:
+    yield from (Row(name, n_files=count, reason=reason) for reason, count in found.problems.items())
+    if not found.studies and not found.problems:
+        yield Row(name, reason="empty: no files in it")
+
+
+@dataclass
+class _Work:
+    """The studies of a source, one after the other.
+
+    Attributes:
+        blank: a ledger row with the source filled in.
+        stored: keys of the studies that are in the store now.
+        seen: keys of all studies of the source that this run is to convert.
+        n_known: studies that the store has from elsewhere.
+        is_partial: something was given up; a later run tries again.
+    """
+
+    blank: Row
+    job: Job
+    clock: Clock
+    rows: list[Row] = field(default_factory=list)
+    stored: list[tuple[str, str]] = field(default_factory=list)
+    seen: list[tuple[str, str]] = field(default_factory=list)
+    n_known: int = 0
+    is_partial: bool = False
+
+    def convert(self, found: Survey, source: Source) -> None:
+        """Convert what is the source's own."""
+        for study in [study for study in sorted(found.studies) if not self._is_ours(study, found.studies[study])]:
+            del found.studies[study]
+        for study, files in with_pixels(found, source, self.job, self.clock):
+            self.clock.start()
+            row = self._row(study)
+            n_files = len(found.studies[study].places)
+            try:
+                rows = self._study(files, row, n_files)
+            except TimeUpError as error:
+                self.clock.start()
+                self.give_up(replace(row, n_files=n_files, reason=_why(error, self.job)))
+                continue
+            self.rows += rows
+            if any(one.outcome == STORED for one in rows):
+                self.stored.append((row.patient, row.study))
+
+    def give_up(self, row: Row) -> None:
+        """Leave something out that a later run is to try again."""
+        self.is_partial = True
+        self.rows.append(row)
+
+    def _row(self, study: StudyId) -> Row:
+        return replace(self.blank, patient=self.job.key.patient(study[0]), study=self.job.key.study(*study))
+
+    def _is_ours(self, study: StudyId, files: StudyFiles) -> bool:
+        """True for a study to convert; the others get their row."""
+        if not all(study):
+            reason = "no PatientID or no study identifier"
+            self.rows.append(replace(self.blank, n_files=len(files.images), reason=reason))
+            return False
+        row = self._row(study)
+        if (row.patient, row.study) in self.job.claimed:
+            self.rows.append(replace(row, n_files=len(files.images), reason=_KNOWN))
+            self.n_known += 1
+            return False
+        self.seen.append((row.patient, row.study))
+        return True
+
+    def _study(self, files: StudyFiles | None, row: Row, n_files: int) -> list[Row]:
+        if files is None:
+            reason = f"study needs more than {self.job.memory_mb} MB of memory (raise --memory)"
+            return [replace(row, n_files=n_files, reason=reason)]
+        if files.volumes:
+            return convert_volumes(files.volumes, row, self.job)
+        return convert_study(files.images, row, self.job)
+
+
+def _crosswalk(source: Source, found: Survey, job: Job) -> tuple[tuple[str, str, str], ...]:
+    lines = [("source", source.key_hash(job.key), source.name)]
+    for patient_id, study_id in found.studies:
+        lines.append(("patient", job.key.patient(patient_id), patient_id))
+        lines.append(("study", job.key.study(patient_id, study_id), study_id))
+    return tuple(sorted(set(lines)))

@@ -1,0 +1,229 @@
+"""What a source holds, study by study, with bounded memory.
+
+Every file is read once. Pixels are kept on the way while they fit; where a source holds more (an archive of many
+studies), it is read again for a few studies at a time, so that memory does not grow with the source.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import PurePath
+
+from preprocess.conversion.job import Job
+from preprocess.dicom.frame import Image, read_images
+from preprocess.errors import PreprocessError
+from preprocess.recognition.recognise import described
+from preprocess.sources.archives import EVERYTHING, Member, members
+from preprocess.sources.finding import Source
+from preprocess.sources.sites import Layout, identify
+from preprocess.sources.sites.acdc import SIDE_FILE, is_side_file, is_volume
+from preprocess.sources.sites.kaggle import series_name
+from preprocess.sources.sites.ukbiobank import MANIFEST, MISSING, is_manifest, missing_files
+from preprocess.system.clock import Clock
+
+__all__ = ["StudyFiles", "StudyId", "Survey", "survey", "with_pixels"]
+
+StudyId = tuple[str, str]  # (PatientID, study identifier); never to leave the worker
+_Place = tuple[int, int]  # (path of the source, file in it)
+SAME_IMAGE = "the same image twice (equal SOPInstanceUID)"
+_ARCHIVES = (b"PK\x03\x04", b"\x1f\x8b")
+
+
+@dataclass
+class StudyFiles:
+    """The files of one study within a source.
+
+    Attributes:
+        images: frames of its DICOM files.
+        volumes: content of its NIfTI files.
+        places: where these files are.
+        n_bytes: memory that their pixels need.
+    """
+
+    images: list[Image] = field(default_factory=list)
+    volumes: list[bytes] = field(default_factory=list)
+    places: set[_Place] = field(default_factory=set)
+    n_bytes: int = 0
+    _known: set[str] = field(default_factory=set)
+
+    def add(self, image: Image) -> bool:
+        """Keep a frame; False where it is there already."""
+        if image.instance_uid and image.instance_uid in self._known:
+            return False
+        self._known.add(image.instance_uid)
+        self.images.append(image)
+        return True
+
+    def drop_pixels(self) -> None:
+        """Keep the headers only."""
+        self.images = [_without_pixels(image) for image in self.images]
+        self.volumes = [b"" for _ in self.volumes]
+
+
+@dataclass
+class Survey:
+    """All studies of a source, and how many of its files are of no study for which reason.
+
+    Attributes:
+        studies: by identifiers; without pixels where `has_pixels` is False.
+        problems: number of files for each reason.
+        has_pixels: everything fitted into memory.
+    """
+
+    studies: dict[StudyId, StudyFiles] = field(default_factory=dict)
+    problems: Counter[str] = field(default_factory=Counter)
+    has_pixels: bool = True
+
+    def drop_pixels(self) -> None:
+        """Keep the headers only."""
+        self.has_pixels = False
+        for study in self.studies.values():
+            study.drop_pixels()
+
+
+def survey(source: Source, job: Job, clock: Clock) -> Survey:
+    """Read every file of a source once.
+
+    Raises:
+        PreprocessError: an archive breaks a limit; nothing of the source may be used.
+        TimeUpError: a file took longer than allowed.
+    """
+    found = Survey()
+    n_bytes = 0
+    for file in _files(source, job, clock, found.problems):
+        n_bytes += _add(file, found, job)
+        if found.has_pixels and n_bytes > job.memory_mb << 20:
+            found.drop_pixels()
+    return found
+
+
+def with_pixels(found: Survey, source: Source, job: Job, clock: Clock) -> Iterator[tuple[StudyId, StudyFiles | None]]:
+    """Each study with its pixels, read again where the survey could not keep them; None for one that is too large."""
+    ordered = sorted(found.studies)
+    if found.has_pixels:
+        yield from ((study, found.studies[study]) for study in ordered)
+        return
+    budget = job.memory_mb << 20
+    yield from ((study, None) for study in ordered if found.studies[study].n_bytes > budget)
+    for batch in _batches(found, budget):
+        again = Survey()
+        wanted = {place for study in batch for place in found.studies[study].places}
+        for file in _files(source, job, clock, Counter(), wanted):
+            _add(file, again, job)
+        for study in batch:
+            yield study, again.studies.pop(study, StudyFiles())
+
+
+def _batches(found: Survey, budget: int) -> Iterator[list[StudyId]]:
+    """Studies whose pixels fit into memory together."""
+    batch: list[StudyId] = []
+    n_bytes = 0
+    for study, files in sorted(found.studies.items(), key=lambda item: item[0]):
+        if files.n_bytes > budget:
+            continue
+        if batch and n_bytes + files.n_bytes > budget:
+            yield batch
+            batch, n_bytes = [], 0
+        batch.append(study)
+        n_bytes += files.n_bytes
+    if batch:
+        yield batch
+
+
+@dataclass(frozen=True)
+class _File:
+    place: _Place
+    path: PurePath
+    data: bytes
+
+
+def _files(
+    source: Source, job: Job, clock: Clock, problems: Counter[str], wanted: set[_Place] | None = None
+) -> Iterator[_File]:
+    """The files of a source that may hold images; the others are counted as problems."""
+    for number, path in enumerate(source.paths):
+        names: set[str] = set()
+        manifest: bytes | None = None
+        chosen = EVERYTHING if wanted is None else {index for owner, index in wanted if owner == number}
+        for member in members(path, job.limits, chosen):
+            clock.tick()
+            if not isinstance(member, Member):
+                problems[member.reason] += 1
+                continue
+            names.add(member.name)
+            inner = path / member.name
+            reason = _why_no_image(inner, member)
+            if reason is MANIFEST:
+                manifest = member.data
+            if reason:
+                problems[reason] += 1
+            else:
+                yield _File((number, member.index), inner, member.data)
+        if manifest is not None and wanted is None:
+            problems.update(_missing(manifest, names))
+
+
+def _why_no_image(path: PurePath, member: Member) -> str:
+    """What a file is that is known to hold no image of a study; empty for others."""
+    if PurePath(member.name).name.upper() == "DICOMDIR":
+        return "DICOMDIR: an index, not needed"
+    if is_manifest(member.name) and identify(path):
+        return MANIFEST
+    if is_side_file(str(path)):
+        return SIDE_FILE
+    if member.data.startswith(_ARCHIVES) and not is_volume(member.name):
+        return "archive inside an archive (unpack the outer one)"
+    return ""
+
+
+def _missing(manifest: bytes, names: set[str]) -> dict[str, int]:
+    try:
+        n_missing = len(missing_files(manifest, names))
+    except PreprocessError as error:
+        return {error.problem: 1}
+    return {MISSING: n_missing} if n_missing else {}
+
+
+def _add(file: _File, found: Survey, job: Job) -> int:
+    """Put the frames of a file to their study; returns the memory that the file's pixels take."""
+    try:
+        study, images, volume = _parse(file, job)
+    except PreprocessError as error:
+        found.problems[error.problem] += 1
+        return 0
+    files = found.studies.setdefault(study, StudyFiles())
+    n_bytes = sum({id(image.pixels.data): len(image.pixels.data) for image in images}.values()) + len(volume or b"")
+    if not found.has_pixels:
+        images, volume = [_without_pixels(image) for image in images], volume and b""
+    n_new = sum([files.add(image) for image in images])
+    if n_new < len(images):
+        found.problems[SAME_IMAGE] += len(images) - n_new
+    if volume is not None:
+        files.volumes.append(volume)
+    files.places.add(file.place)
+    files.n_bytes += n_bytes
+    return n_bytes
+
+
+def _parse(file: _File, job: Job) -> tuple[StudyId, list[Image], bytes | None]:
+    """The study of a file, and its frames or the volume that it is."""
+    identity = identify(file.path)
+    if identity and identity.layout is Layout.ACDC:
+        return (identity.patient, identity.study), [], file.data
+    images = read_images(file.data)
+    if identity is None or job.ids_from_headers:
+        return (images[0].patient_id, images[0].study_id), [_slim(image, job) for image in images], None
+    if identity.layout is Layout.KAGGLE:
+        images = [replace(image, description=series_name(file.path)) for image in images]
+    return (identity.patient, identity.study), [_slim(image, job) for image in images], None
+
+
+def _slim(image: Image, job: Job) -> Image:
+    """Drop the pixels of what will not be stored in any case: it may be most of an archive."""
+    return _without_pixels(image) if image.flaw or described(image.description, job.site).final else image
+
+
+def _without_pixels(image: Image) -> Image:
+    return replace(image, pixels=replace(image.pixels, data=b""))

@@ -1,0 +1,1 @@
+"""One kit for every page of the project: markup, charts, pictures."""

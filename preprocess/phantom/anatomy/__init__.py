@@ -1,0 +1,1 @@
+"""The phantom's heart: its shape, cycle, phenotypes and chest."""

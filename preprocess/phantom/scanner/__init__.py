@@ -1,0 +1,1 @@
+"""The phantom's scanner: planes, rendering, vendors and DICOM."""

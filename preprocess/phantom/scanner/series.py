@@ -1,0 +1,153 @@
+"""Which series a study holds: the cine views and the decoys around them, planned without drawing anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from preprocess.phantom.anatomy.arrays import Floats
+from preprocess.phantom.patients import PhantomPatient, PhantomStudy
+from preprocess.phantom.scanner.contrast import CINE, LATE_ENHANCEMENT, PHASE, SCOUT, Contrast, molli, perfusion
+from preprocess.phantom.scanner.planes import (
+    Grid,
+    Plane,
+    long_axis_plane,
+    orthogonal_planes,
+    right_ventricular_plane,
+    short_axis_stack,
+)
+from preprocess.phantom.scanner.vendors import Decoy
+from preprocess.store.views import View
+
+__all__ = ["SeriesPlan", "Technique", "plan_series"]
+
+_DIASTASIS = 0.75  # phase at which still pictures are taken
+_COARSE = 0.8  # decoys are coarser than the cines: share of the matrix
+_PERFUSION_BEATS = 10
+_MOLLI_IMAGES = 8
+_FLOW_FRAMES = 12
+
+
+@dataclass(frozen=True)
+class Technique:
+    """The acquisition as DICOM names it; TR and TE in ms, the flip angle in degrees."""
+
+    sequence: str
+    variant: str
+    name: str
+    repetition: str
+    echo: str
+    flip: str
+
+
+_BSSFP = Technique("GR", "SK", "*tfi2d1_12", "38.5", "1.25", "58")
+_INVERSION = Technique("GR\\IR", "SP\\MP", "*tfl2d1", "700", "1.6", "25")
+_PHASE_CONTRAST = Technique("GR", "SP", "*fl2d1_v250in", "46", "2.4", "20")
+
+
+@dataclass(frozen=True)
+class SeriesPlan:
+    """A series: the same frames at every slice.
+
+    Attributes:
+        number: SeriesNumber.
+        description: SeriesDescription.
+        view: The cine view, or None for a decoy.
+        planes: Slices in the order of acquisition.
+        phases: Phase of the heart at each frame, 0–1, [T].
+        contrasts: One for all frames, or one for each.
+        gated: Whether the frames are spread over one beat and carry a TriggerTime.
+        technique: Acquisition parameters.
+    """
+
+    number: int
+    description: str
+    view: View | None
+    planes: tuple[Plane, ...]
+    phases: Floats
+    contrasts: tuple[Contrast, ...]
+    gated: bool
+    technique: Technique
+
+
+def plan_series(patient: PhantomPatient, study: PhantomStudy) -> tuple[SeriesPlan, ...]:
+    """The series of a study in the order of acquisition, numbered as the scanner would."""
+    rng = study.rng(1)
+    style = patient.vendor
+    grid = Grid(style.rows, style.columns, round(float(rng.uniform(*style.spacing)), 4), style.thickness)
+    cines = list(_cines(patient, study, grid, rng))
+    decoys = [_decoy(kind, patient, study, grid, rng) for kind in _choose_decoys(rng)]
+    scout, others = decoys[0], decoys[1:]
+    order = [scout, *cines[:3], *others[:1], *cines[3:], *others[1:]]
+    step = {"ge": 1, "siemens": 1, "philips": 100}[style.key]
+    return tuple(replace(plan, number=(index + 1) * step + (step > 1)) for index, plan in enumerate(order))
+
+
+def _cines(patient: PhantomPatient, study: PhantomStudy, grid: Grid, rng: np.random.Generator) -> Iterator[SeriesPlan]:
+    """Three long axes and the short-axis stack, as one series or as one per slice."""
+    pose, length = study.heart.pose, study.heart.parameters.length
+    phases = np.arange(patient.vendor.n_frames) / patient.vendor.n_frames
+    names = patient.scheme.views
+
+    def cine(name: str, view: View, planes: tuple[Plane, ...]) -> SeriesPlan:
+        return SeriesPlan(0, name, view, planes, phases, (CINE,), True, _BSSFP)
+
+    for view in (View.CH2, View.CH4, View.CH3):
+        yield cine(names[view], view, (long_axis_plane(view, pose, length, grid, rng),))
+    stack = short_axis_stack(pose, length, grid, rng)
+    if patient.scheme.one_series_per_slice:
+        for index, plane in enumerate(stack):
+            yield cine(names[View.SAX].format(index + 1), View.SAX, (plane,))
+    else:
+        yield cine(names[View.SAX], View.SAX, stack)
+
+
+def _choose_decoys(rng: np.random.Generator) -> list[Decoy]:
+    """The scout, and two to four of the others."""
+    others = [kind for kind in Decoy if kind is not Decoy.SCOUT]
+    chosen = rng.permutation(len(others))[: int(rng.integers(2, 5))]
+    return [Decoy.SCOUT, *(others[int(index)] for index in chosen)]
+
+
+def _decoy(
+    kind: Decoy, patient: PhantomPatient, study: PhantomStudy, grid: Grid, rng: np.random.Generator
+) -> SeriesPlan:
+    """A series that is no left-ventricular cine."""
+    pose, length = study.heart.pose, study.heart.parameters.length
+    names = patient.scheme.decoys[kind]
+    name = names[int(rng.integers(len(names)))]
+    coarse = Grid(int(grid.rows * _COARSE) // 8 * 8, int(grid.columns * _COARSE) // 8 * 8, grid.spacing / _COARSE, 8.0)
+    still = np.array([_DIASTASIS])
+    stack = short_axis_stack(pose, length, coarse, rng)
+
+    def plan(
+        planes: tuple[Plane, ...], phases: Floats, contrasts: tuple[Contrast, ...], gated: bool, how: Technique
+    ) -> SeriesPlan:
+        return SeriesPlan(0, name, None, planes, phases, contrasts, gated, how)
+
+    match kind:
+        case Decoy.SCOUT:
+            wide = replace(coarse, spacing=1.5 * coarse.spacing)
+            return plan(orthogonal_planes(pose, wide), still, (SCOUT,), False, _BSSFP)
+        case Decoy.LATE_ENHANCEMENT:
+            return plan(stack, still, (LATE_ENHANCEMENT,), False, _INVERSION)
+        case Decoy.RV_CINE:
+            n_frames = patient.vendor.n_frames
+            plane = right_ventricular_plane(pose, length, grid, rng)
+            return plan((plane,), np.arange(n_frames) / n_frames, (CINE,), True, _BSSFP)
+        case Decoy.PERFUSION:
+            beats = tuple(perfusion(beat / _PERFUSION_BEATS) for beat in range(_PERFUSION_BEATS))
+            return plan(stack[1:6:2], np.full(len(beats), 0.5), beats, False, _INVERSION)
+        case Decoy.T1_MAP:
+            images = tuple(molli((image + 0.5) / _MOLLI_IMAGES) for image in range(_MOLLI_IMAGES))
+            return plan((stack[3],), np.full(len(images), _DIASTASIS), images, False, _INVERSION)
+        case Decoy.FLOW:
+            return plan(
+                orthogonal_planes(pose, coarse)[:1],
+                np.arange(_FLOW_FRAMES) / _FLOW_FRAMES,
+                (PHASE,),
+                True,
+                _PHASE_CONTRAST,
+            )

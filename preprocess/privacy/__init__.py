@@ -1,0 +1,1 @@
+"""Keyed hashes in place of identifiers, and the crosswalk back."""

@@ -1,0 +1,1 @@
+"""From reports to the sentence index: layout, sentences, tokens."""

@@ -1,0 +1,1 @@
+"""NIfTI-1 volumes: header, window, and the order of a scanner's images."""

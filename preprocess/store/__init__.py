@@ -1,0 +1,1 @@
+"""The contract: a study's values and file, its hashes and intensities, the manifest and the ledger."""

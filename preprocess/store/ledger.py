@@ -1,0 +1,154 @@
+"""The ledger: what became of every source series, position and unreadable file, and why; hashes, no names."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, astuple, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from preprocess.system.files import remove_stale, replacing, write_text
+
+__all__ = [
+    "LEFT_OUT",
+    "STORED",
+    "Record",
+    "Row",
+    "grouped_reason",
+    "part_path",
+    "read_index",
+    "read_records",
+    "write_ledger",
+    "write_record",
+]
+
+STORED: Literal["stored"] = "stored"
+LEFT_OUT: Literal["left_out"] = "left_out"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of `ledger.csv`.
+
+    Attributes:
+        source: hash of the archive or folder.
+        patient: hash, empty where unknown.
+        study: hash, empty where unknown.
+        series: hash of the series UID; empty for files that could not be read.
+        view: recognised view, also where the series was left out.
+        confidence: 0–1.
+        outcome: `stored` or `left_out`.
+        position_mm: position along the normal, for a single slice that was left out.
+        n_files: files (frames, for multi-frame files) that the row is about.
+        n_frames: frames per slice.
+        reason: why the view was given, or why it was left out.
+    """
+
+    source: str
+    patient: str = ""
+    study: str = ""
+    series: str = ""
+    view: str = ""
+    confidence: float | None = None
+    outcome: str = LEFT_OUT
+    position_mm: float | None = None
+    n_files: int = 0
+    n_frames: int = 0
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Record:
+    """What one source came to: kept beside the store, so that a later run can skip the source.
+
+    Attributes:
+        source: hash of the archive or folder.
+        fingerprint: hash of its sizes and times of change, and of the options.
+        parts: hashes of the sources that were merged into this one (a study spread over archives).
+        studies: stored studies as (patient, study).
+        sizes: bytes of their files.
+        seen: studies met, also those of which nothing was stored.
+        rows: its lines of the ledger.
+        known: number of studies left out because the store has them from another source.
+        crosswalk: real identifiers, only where the user asked for a crosswalk; never written to the store.
+    """
+
+    source: str
+    fingerprint: str = ""
+    parts: tuple[str, ...] = ()
+    studies: tuple[tuple[str, str], ...] = ()
+    sizes: tuple[int, ...] = ()
+    seen: tuple[tuple[str, str], ...] = ()
+    rows: tuple[Row, ...] = ()
+    known: int = 0
+    crosswalk: tuple[tuple[str, str, str], ...] = field(default=(), repr=False)
+
+
+def grouped_reason(reason: str) -> str:
+    """A reason with its numbers replaced by N, so that alike ones count together; `4CH` is no number."""
+    return re.sub(r"\b\d+(?:[.,]\d+)?\b", "N", reason)
+
+
+def part_path(store: Path, source: str) -> Path:
+    """Where the record of a source lies."""
+    return store / ".ledger" / f"{source}.json"
+
+
+def write_record(store: Path, record: Record) -> None:
+    """Keep a record, without the crosswalk."""
+    content = asdict(record)
+    del content["crosswalk"]
+    write_text(part_path(store, record.source), json.dumps(content))
+
+
+def read_records(store: Path) -> Iterator[Record]:
+    """The records of a store in the order of their sources; what is no record of this version is passed over."""
+    for path in sorted((store / ".ledger").glob("*.json")):
+        record = _read(path)
+        if record is not None:
+            yield record
+
+
+def read_index(store: Path) -> dict[str, Record]:
+    """The records of a store by source, without their rows."""
+    return {record.source: replace(record, rows=()) for record in read_records(store)}
+
+
+def _read(path: Path) -> Record | None:
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        rows = tuple(Row(**row) for row in content["rows"])
+        studies, seen = (tuple((a, b) for a, b in content[name]) for name in ("studies", "seen"))
+        return Record(
+            content["source"],
+            content["fingerprint"],
+            tuple(content["parts"]),
+            studies,
+            tuple(content["sizes"]),
+            seen,
+            rows,
+            content["known"],
+        )
+    except (FileNotFoundError, json.JSONDecodeError, KeyError, TypeError, ValueError):
+        return None
+
+
+def write_ledger(store: Path, records: Iterable[Record]) -> Path:
+    """Write `ledger.csv`, sorted so that the order of work leaves no trace.
+
+    Args:
+        store: the store.
+        records: in the order of their sources, which is the table's first column; they are not kept in memory.
+    """
+    path = store / "ledger.csv"
+    remove_stale(path)
+    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow([one.name for one in fields(Row)])
+        for record in records:
+            lines = [["" if value is None else value for value in astuple(row)] for row in record.rows]
+            writer.writerows(sorted(lines, key=lambda line: [str(value) for value in line]))
+    return path

@@ -1,0 +1,104 @@
+"""The report of a run: complete runs, empty runs, hostile strings."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cmr_clip.demo.report import write_report
+from cmr_clip.explore.charts import nice_ticks
+from tests.support.explore_cohorts import Files
+
+SUMMARY = {
+    "n_studies": 20,
+    "n_patients": 20,
+    "n_clips": 80,
+    "retrieval": {
+        "r_at_1": 0.4,
+        "r_at_5": 0.8,
+        "chance_at_1": 0.05,
+        "chance_at_5": 0.25,
+        "n": 20,
+        "median_rank": 2.0,
+    },
+    "lvef": {"mae_pretrained": 5.44, "mae_baseline": 9.8, "mae_mean_predictor": 12.3, "n": 20, "unit": "points"},
+    "seconds": {"simulate": 61.0, "convert": 240.0},
+    "commands": {"simulate": "cmr-preprocess simulate --out '<here>'"},
+    "versions": {"python": "3.11"},
+    "real": [{"study": "0123456789abcdef", "predicted_lvef_percent": 47.3, "views": {"SAX": 1}, "out": True}],
+}
+
+
+@pytest.fixture
+def run(tmp_path: Path, files: Files) -> Path:
+    """A run with every table that the report knows."""
+    shutil.copytree(files.store, tmp_path / "store")
+    shutil.copy(files.labels, tmp_path / "truth_labels.csv")
+    labels = pd.read_csv(files.labels)
+    for folder, error in (("lvef", 4), ("lvef_baseline", 10)):
+        (tmp_path / folder).mkdir()
+        table = labels.assign(target="lvef_percent", truth=labels["lvef_percent"], score=labels["lvef_percent"] + error)
+        table.to_csv(tmp_path / folder / "predictions.csv", index=False)
+    clips = pd.read_parquet(files.store / "clips.parquet")[["study", "view", "slice"]]
+    clips.assign(target="lvef_percent", weight=0.25).to_csv(tmp_path / "lvef" / "attention.csv", index=False)
+    (tmp_path / "pretrain").mkdir()
+    curves = {"epoch": [0, 0, 1, 1], "train/loss": [3, np.nan, 2, np.nan]}
+    curves |= {"val/retrieval/r_at_5": [np.nan, 0.2, np.nan, 0.6]}
+    pd.DataFrame(curves).to_csv(tmp_path / "pretrain" / "metrics.csv", index=False)
+    ledger = [("kept", "")] * 5 + [("left out", "scout <b>")] * 2
+    pd.DataFrame(ledger, columns=["outcome", "reason"]).to_csv(tmp_path / "store" / "ledger.csv", index=False)
+    (tmp_path / "map").mkdir()
+    (tmp_path / "map" / "explorer.html").write_text("")
+    (tmp_path / "map" / "umap.png").write_bytes(b"PNG")
+    return tmp_path
+
+
+def test_report_says_the_numbers_beside_chance(run: Path) -> None:
+    path = write_report(SUMMARY, run)
+    page = path.read_text()
+    assert path == run / "report.html"
+    for words in (
+        "80%",
+        "By chance: 25%",
+        "5.4 points",
+        "9.8 points",
+        "12.3 points",
+        "5 min 01 s",
+        "Not for clinical",
+    ):
+        assert words in page
+    assert "off by 4.0 points on average" in page and "off by 10.0" in page
+    assert page.count('class="heart h') == 5  # four phenotypes, one of them spelt in a hostile way
+    assert 'href="map/explorer.html"' in page
+    assert "SAX 1" in page and "47 %" in page
+    assert page.count("<svg") == 5
+
+
+def test_report_is_self_contained_and_escaped(run: Path) -> None:
+    page = write_report(SUMMARY, run).read_text()
+    assert "default-src 'none'" in page and "script-src 'none'" in page
+    for forbidden in ("http://", "https://", "<script", "<img src=x", "scout <b>", "<here>", 'style="'):
+        assert forbidden not in page
+    assert "scout &lt;b&gt;" in page
+
+
+def test_nothing_is_required(tmp_path: Path) -> None:
+    page = write_report({}, tmp_path).read_text()
+    assert "Not for clinical use" in page and "<h2>" not in page
+    partial = {
+        "retrieval": {"r_at_5": 0.5, "median_rank": float("nan")},
+        "lvef": {},
+        "seconds": None,
+        "real": None,
+    }
+    assert "50%" in write_report(partial, tmp_path).read_text()
+
+
+def test_ticks_are_round_and_span_the_data() -> None:
+    assert nice_ticks(0, 1) == [0, 0.2, 0.4, 0.6, 0.8, 1.0]
+    assert nice_ticks(21.3, 68.9) == [20, 30, 40, 50, 60, 70]
+    assert len(nice_ticks(5, 5)) >= 2
