@@ -1,7 +1,8 @@
 """The house stands: imports go down only, nothing runs in circles, no room is crowded, the tests mirror the trees.
 
 `FLOORS` holds the folders and loose modules of each package from roof to ground; each may import only those after it
-(and what lies in itself). `OPEN` holds what is known to be wrong and waits to be mended; it is best empty.
+(and what lies in itself). A folder may have its
+floor before it is built. `OPEN` holds what is known to be wrong and waits to be mended; it is best empty.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ FLOORS = {
         "demo",
         "preflight",
         "explore",
+        "evaluation",
         "inference",
         "training",
         "tasks",
@@ -57,6 +59,7 @@ FLOORS = {
         "runtime",
         "metrics",
         "losses",
+        "tables",
         "errors",
     ),
 }
@@ -99,12 +102,15 @@ def imports_between(package: str) -> list[Import]:
 def goes_up(found: Import, floors: tuple[str, ...]) -> bool:
     """The package's own `__init__` is its face: it shows what lies below, and nobody below looks at it."""
     above, below = floor(found.importer), floor(found.target)
-    return bool(above) and (not below or floors.index(below) < floors.index(above))
+    if not below:
+        return bool(above)
+    known = above in floors and below in floors  # what has no floor is another test's
+    return known and floors.index(below) < floors.index(above)
 
 
 def test_every_folder_has_a_floor() -> None:
     for package, floors in FLOORS.items():
-        assert {floor(module) for module in modules_of(package)} - {""} == set(floors), package
+        assert {floor(module) for module in modules_of(package)} - {""} <= set(floors), package
 
 
 @packages

@@ -97,7 +97,7 @@ def test_the_tables_of_training_come_out_as_they_did(old: Path, tmp_path: Path) 
     assert {name: ours.get(name) for name in theirs} == theirs  # newer versions may say more
 
 
-def test_splits_are_extended_by_nobody(old: Path, tmp_path: Path) -> None:
+def test_extending_the_splits_by_nobody_leaves_them_as_they_are(old: Path, tmp_path: Path) -> None:
     out = tmp_path / "splits.csv"
     run("splits", "--store", old / "store_16", "--extend", old / "splits.csv", "--out", out)
     assert out.read_bytes() == (old / "splits.csv").read_bytes()

@@ -6,7 +6,7 @@
 `tests/compat/conftest.py` does this once per session. Only the constants are for the tests; `make` needs the old tree.
 Writes to FOLDER:
 
-- `raw/`, `site.key`, `table.csv`: a simulated hospital and a finding per patient;
+- `raw/`, `site.key` (always the same), `table.csv`: a simulated hospital and a finding per patient;
 - `store_8/`, `store_16/`: the studies, with manifest and ledger;
 - `qc_8.csv`, `qc_16.csv`: measures of every clip;
 - `sentences.json`, `labels.csv`, `splits.csv`, `probes.yaml`: the tables of training;
