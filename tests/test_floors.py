@@ -1,8 +1,8 @@
 """The house stands: imports go down only, nothing runs in circles, no room is crowded, the tests mirror the trees.
 
 `FLOORS` holds the folders and loose modules of each package from roof to ground; each may import only those after it
-(and what lies in itself). A folder may have its
-floor before it is built. `OPEN` holds what is known to be wrong and waits to be mended; it is best empty.
+(and what lies in itself). A folder may have its floor before it is built. `OPEN` holds what is known to be wrong and
+waits to be mended; it is best empty.
 """
 
 from __future__ import annotations
