@@ -1,0 +1,200 @@
+"""The house stands: imports go down only, nothing runs in circles, no room is crowded, the tests mirror the trees.
+
+`FLOORS` holds the folders and loose modules of each package from roof to ground; each may import only those after it
+(and what lies in itself). A folder may have its floor before it is built. `OPEN` holds what is known to be wrong and
+waits to be mended; it is best empty.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.support.paths import ROOT
+from tests.support.source_tree import PACKAGES, Import, circles, imports_of, modules_of
+
+FLOORS = {
+    "preprocess": (
+        "__main__",
+        "cli",
+        "commands",
+        "qc",
+        "inspection",
+        "pages",
+        "phantom",
+        "legacy",
+        "verification",
+        "labels",
+        "reports",
+        "conversion",
+        "sources",
+        "recognition",
+        "cines",
+        "dicom",
+        "store",
+        "privacy",
+        "system",
+        "geometry",
+        "errors",
+    ),
+    "cmr_clip": (
+        "__main__",
+        "cli",
+        "commands",
+        "demo",
+        "preflight",
+        "explore",
+        "evaluation",
+        "inference",
+        "training",
+        "tasks",
+        "weights",
+        "data",
+        "models",
+        "transforms",
+        "encoders",
+        "clips",
+        "runtime",
+        "metrics",
+        "losses",
+        "tables",
+        "errors",
+    ),
+}
+OPEN = {  # importer and target
+    ("preprocess.labels.assign", "preprocess.verification.duplicates"): "the table is read by commands.splits",
+    ("preprocess.dicom.frame", "preprocess.dicom.enhanced"): "read_images goes to dicom.reading",
+    ("preprocess.phantom.anatomy.chest", "preprocess.phantom.scanner.contrast"): "contrast goes to phantom.anatomy",
+}
+MOST_MODULES, MOST_AT_THE_TOP, MOST_LINES = 15, 8, 300
+LONG_TESTS = {  # divide them when they are touched; no other file may grow as long
+    "tests/cmr_clip/weights/test_export.py",
+    "tests/cmr_clip/weights/test_pretrained.py",
+    "tests/preprocess/dicom/test_transfer_syntaxes.py",
+    "tests/preprocess/inspection/test_inspect.py",
+    "tests/preprocess/legacy/test_legacy_import.py",
+    "tests/preprocess/privacy/test_deidentification.py",
+    "tests/preprocess/qc/test_qc.py",
+    "tests/preprocess/sources/test_acdc.py",
+    "tests/preprocess/verification/test_verify.py",
+}
+
+packages = pytest.mark.parametrize("package", PACKAGES)
+
+
+def floor(module: str) -> str:
+    """The folder or loose module of the package; empty for the package's own `__init__`."""
+    return module.partition(".")[2].partition(".")[0]
+
+
+def imports_between(package: str) -> list[Import]:
+    """Between modules of the package, without what is open and without the version, which stands in its face."""
+    own = [found for found in imports_of(package) if found.target.partition(".")[0] == package]
+    return [
+        found
+        for found in own
+        if (found.importer, found.target) not in OPEN and (found.target, found.name) != (package, "__version__")
+    ]
+
+
+def goes_up(found: Import, floors: tuple[str, ...]) -> bool:
+    """The package's own `__init__` is its face: it shows what lies below, and nobody below looks at it."""
+    above, below = floor(found.importer), floor(found.target)
+    if not below:
+        return bool(above)
+    known = above in floors and below in floors  # what has no floor is another test's
+    return known and floors.index(below) < floors.index(above)
+
+
+def test_every_folder_has_a_floor() -> None:
+    for package, floors in FLOORS.items():
+        assert {floor(module) for module in modules_of(package)} - {""} <= set(floors), package
+
+
+@packages
+def test_imports_go_down_only(package: str) -> None:
+    wrong = [found for found in imports_between(package) if goes_up(found, FLOORS[package])]
+    assert not wrong, "\n".join(
+        f"{found}: {floor(found.target) or 'the face'} stands above {floor(found.importer)}" for found in wrong
+    )
+
+
+def test_what_is_open_is_there() -> None:
+    every = {(found.importer, found.target) for package in PACKAGES for found in imports_of(package)}
+    assert set(OPEN) <= every, "mended: take it out of OPEN"
+
+
+def test_preprocess_stands_alone() -> None:
+    others = {"cmr_clip", "torch", "pytorch_lightning", "transformers"}
+    assert not [str(found) for found in imports_of("preprocess") if found.target.partition(".")[0] in others]
+
+
+def assert_no_circle(edges: list[tuple[str, str, Import]]) -> None:
+    graph: dict[str, set[str]] = {node: set() for a, b, _ in edges for node in (a, b)}
+    for above, below, _ in edges:
+        graph[above].add(below)
+    found = circles(graph)
+    within = [
+        str(statement) for above, below, statement in edges for group in found if above in group and below in group
+    ]
+    assert not found, "\n".join(["circles of imports:", *within])
+
+
+def test_no_module_imports_itself_by_a_detour() -> None:
+    """Imports for types only are no part of a circle."""
+    statements = [found for package in PACKAGES for found in imports_between(package) if not found.is_for_types]
+    assert_no_circle([(found.importer, found.target, found) for found in statements])
+
+
+@packages
+def test_rooms_of_a_folder_do_not_import_each_other_in_circles(package: str) -> None:
+    """Folders side by side; a folder and the folders in it may share a contract."""
+    edges = []
+    for found in imports_between(package):
+        ends = [folder_of(module) for module in (found.importer, found.target)]
+        apart = next((i for i, (a, b) in enumerate(zip(*ends, strict=False)) if a != b), None)
+        if apart is not None:
+            above, below = (".".join(end[: apart + 1]) for end in ends)
+            edges.append((above, below, found))
+    assert edges
+    assert_no_circle(edges)
+
+
+def folder_of(module: str) -> list[str]:
+    parts = module.split(".")
+    return parts if ROOT.joinpath(*parts).is_dir() else parts[:-1]
+
+
+@packages
+def test_no_folder_is_crowded(package: str) -> None:
+    counts = Counter(path.parent.relative_to(ROOT).as_posix() for path in modules_of(package).values())
+    for module, path in modules_of(package).items():
+        if path.name == "__init__.py":
+            counts[module.replace(".", "/")] -= 1
+    assert {folder: count for folder, count in counts.items() if count > MOST_MODULES} == {}
+    assert counts["preprocess"] <= MOST_AT_THE_TOP
+
+
+def test_no_file_is_long() -> None:
+    files = [path for folder in (*PACKAGES, "tests", "benchmarks") for path in (ROOT / folder).rglob("*.py")]
+    lines = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8").count("\n") for path in files}
+    long = {name: count for name, count in lines.items() if count > MOST_LINES}
+    assert {name: count for name, count in long.items() if name not in LONG_TESTS} == {}
+    assert set(LONG_TESTS) <= set(long), "short now: take it out of LONG_TESTS"
+
+
+@packages
+def test_tests_mirror_the_tree(package: str) -> None:
+    folders = {path.parent.relative_to(ROOT / "tests") for path in (ROOT / "tests" / package).rglob("*.py")}
+    assert Path(package) in {folder.parent for folder in folders}
+    missing = sorted(str(folder) for folder in folders if not (ROOT / folder / "__init__.py").is_file())
+    assert not missing, f"tests/{missing} test no folder of that name"
+
+
+def test_helpers_lie_in_support() -> None:
+    kinds = ("test_*.py", "conftest.py", "__init__.py")
+    files = [path for path in (ROOT / "tests").rglob("*.py") if "support" not in path.relative_to(ROOT).parts]
+    assert len(files) > 50
+    assert not [str(path) for path in files if not any(path.match(kind) for kind in kinds)]
