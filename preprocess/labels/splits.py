@@ -12,7 +12,15 @@ from preprocess.privacy.keys import check_keys
 from preprocess.system.files import write_text
 from preprocess.system.tables import csv_text, read_rows
 
-__all__ = ["SPLITS", "patient_splits", "read_splits", "studies_of_split", "study_splits", "write_splits"]
+__all__ = [
+    "SPLITS",
+    "patient_splits",
+    "read_splits",
+    "studies_of_split",
+    "study_splits",
+    "with_studies",
+    "write_splits",
+]
 
 SPLITS = ("train", "val", "test")
 _PATIENT, _STUDY, _SPLIT = _COLUMNS = ("patient", "study", "split")
@@ -62,6 +70,12 @@ def read_splits(path: Path) -> pd.DataFrame:
     if shared:
         raise PreprocessError(f"{path}: {shared} patients are in more than one split", "make it again")
     return frame
+
+
+def with_studies(table: pd.DataFrame, studies: Iterable[str]) -> pd.DataFrame:
+    """The rows of these studies, from the table of `read_splits`."""
+    rows: pd.DataFrame = table[table[_STUDY].isin(list(studies))]
+    return rows
 
 
 def studies_of_split(table: pd.DataFrame, split: str) -> pd.Series[str]:
