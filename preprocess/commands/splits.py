@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from preprocess.commands.console import console
 from preprocess.commands.table_options import add_store_option
 from preprocess.errors import PreprocessError
-from preprocess.labels.assign import assign_splits
+from preprocess.labels.assign import AssignedSplits, assign_splits
 from preprocess.labels.table import read_label
 from preprocess.store.study_file import studies_in
 from preprocess.verification.copies import read_copies
@@ -61,6 +61,12 @@ def run(args: argparse.Namespace) -> int:
         extend=args.extend,
         overwrite=args.overwrite,
     )
+    for line in (*_summary(args, splits), "next: cmr-clip fit --config configs/demo/pretrain.yaml"):
+        console().print(line, markup=False)
+    return 0
+
+
+def _summary(args: argparse.Namespace, splits: AssignedSplits) -> list[str]:
     lines = [f"{split}: patients {n}, studies {splits.n_studies[split]}" for split, n in splits.n_patients.items()]
     if args.extend:
         n_added = sum(splits.n_patients.values()) - splits.n_kept
@@ -68,13 +74,11 @@ def run(args: argparse.Namespace) -> int:
     if splits.n_gone:
         lines.append(f"its patients that are not in the store, left out: {splits.n_gone}")
     if args.duplicates:
-        lines.append(f"sets of patients with the same scan, kept together: {len(copies)}")
+        lines.append(f"sets of patients with the same scan, kept together: {splits.n_copies}")
     if args.stratify:
         lines.append(f"balanced by {args.stratify}; patients without a value there: {splits.n_without_label}")
     lines.append(f"wrote {args.out}" if splits.has_changed else f"{args.out} is unchanged")
-    for line in (*lines, "next: cmr-clip fit --config configs/demo/pretrain.yaml"):
-        console().print(line, markup=False)
-    return 0
+    return lines
 
 
 def _stratum(source: str) -> pd.Series[Any]:

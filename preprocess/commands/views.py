@@ -20,7 +20,7 @@ from rich.table import Table
 
 from preprocess.commands.console import console
 from preprocess.recognition.agreement import ViewAgreement
-from preprocess.recognition.name_table import JudgedName, judge_names
+from preprocess.recognition.name_table import JudgedName, JudgedNames, judge_names
 from preprocess.recognition.site_rules import SiteRules
 from preprocess.store.views import View
 
@@ -43,12 +43,7 @@ def run(args: argparse.Namespace) -> int:
     out = args.out or args.csv.with_suffix(".views.csv")
     judged = judge_names(args.csv, out, rules)
     say = console().print
-    for view in [*(view.value for view in View), ""]:
-        n_series, n_names = judged.counts(view)
-        say(f"{view or 'none'}: {n_series:.0f} series, {n_names} names")
-    n_series, n_names = judged.lesser
-    if n_names:
-        say(f"among none: {n_series:.0f} series, {n_names} names, for want of better ones only")
+    _say_counts(judged)
     if rules:
         say(f"site rules that decided no name: {', '.join(map(str, judged.unused_rules)) or 'none'}")
     if judged.has_given:
@@ -58,6 +53,15 @@ def run(args: argparse.Namespace) -> int:
     site = f" --site {escape(str(args.site))}" if rules else ""
     say(f"Next: cmr-preprocess convert --input ARCHIVES --out STORE{site}")
     return 0
+
+
+def _say_counts(judged: JudgedNames) -> None:
+    for view in [*(view.value for view in View), ""]:
+        n_series, n_names = judged.counts(view)
+        console().print(f"{view or 'none'}: {n_series:.0f} series, {n_names} names")
+    n_series, n_names = judged.lesser
+    if n_names:
+        console().print(f"among none: {n_series:.0f} series, {n_names} names, for want of better ones only")
 
 
 def _agreement_table(rows: Sequence[ViewAgreement]) -> Table:

@@ -57,6 +57,7 @@ class AssignedSplits:
         n_studies: split to its number of studies.
         n_kept: patients who stay where the extended file has them.
         n_gone: patients of that file who are not in the store.
+        n_copies: sets of patients with the same scan, kept together.
         n_without_label: patients without a value of the label that is balanced.
         has_changed: whether the file was written; False where it was there already.
     """
@@ -65,6 +66,7 @@ class AssignedSplits:
     n_studies: Mapping[str, int]
     n_kept: int
     n_gone: int
+    n_copies: int
     n_without_label: int
     has_changed: bool
 
@@ -107,6 +109,7 @@ def assign_splits(
         n_studies={split: sum(len(patients.studies[patient]) for patient in own) for split, own in members.items()},
         n_kept=n_kept,
         n_gone=len(earlier) - n_kept,
+        n_copies=len(copies),
         n_without_label=len(patients.studies) - len(patients.strata),
         has_changed=has_changed,
     )
@@ -161,11 +164,12 @@ def assign_patients(
         index = SPLITS.index(settled[0]) if settled else int(np.argmax(lack))
         assigned.update(dict.fromkeys(new, SPLITS[index]))
         counts[index] += len(new)
-    for split, count, share in zip(SPLITS, counts, shares, strict=True):
-        if not count:
-            raise PreprocessError(
-                f"{split} would hold no patient: {share:g} of {len(assigned)} patients", "give it a larger fraction"
-            )
+    if not counts.all():
+        empty = int(np.argmin(counts))
+        raise PreprocessError(
+            f"{SPLITS[empty]} would hold no patient: {shares[empty]:g} of {len(assigned)} patients",
+            "give it a larger fraction",
+        )
     return assigned
 
 
