@@ -17,10 +17,10 @@ from preprocess.reports.matching import ReportTable, match_rows, studies_of_stor
 from preprocess.reports.splitting import Splitter
 from preprocess.reports.tokenizer import ReportTokenizer
 
-__all__ = ["IndexedReports", "Report", "index_reports", "tokenize_reports"]
+__all__ = ["IndexedReports", "StudyReport", "index_reports", "tokenize_reports"]
 
 
-class Report(NamedTuple):
+class StudyReport(NamedTuple):
     """The report of a study.
 
     Attributes:
@@ -62,7 +62,7 @@ def index_reports(
     tokenizer: ReportTokenizer,
     splitter: Splitter,
     sections: Collection[str] = (),
-    track: Callable[[Sequence[Report]], Iterable[Report]] = iter,
+    track: Callable[[Sequence[StudyReport]], Iterable[StudyReport]] = iter,
 ) -> IndexedReports:
     """Write the sentence index of a store's reports, and its ledger beside it.
 
@@ -82,7 +82,7 @@ def index_reports(
     studies = studies_of_store(store)
     matching = match_rows(table.rows, table.ids, key, studies, lambda row: row[table.text_column])
     reports = [
-        Report(study, row[table.text_column], table.ids.identifiers(row)) for study, row in matching.rows.items()
+        StudyReport(study, row[table.text_column], table.ids.identifiers(row)) for study, row in matching.rows.items()
     ]
     index, accounts = tokenize_reports(track(reports), tokenizer, splitter, sections)
     if not index.studies:
@@ -95,7 +95,7 @@ def index_reports(
 
 
 def tokenize_reports(
-    reports: Iterable[Report], tokenizer: ReportTokenizer, splitter: Splitter, sections: Collection[str] = ()
+    reports: Iterable[StudyReport], tokenizer: ReportTokenizer, splitter: Splitter, sections: Collection[str] = ()
 ) -> tuple[SentenceIndex, list[RowAccount]]:
     """Split and tokenize reports.
 
@@ -131,7 +131,7 @@ def tokenize_reports(
     return index, accounts
 
 
-def _split(report: Report, splitter: Splitter, wanted: Collection[str]) -> tuple[list[str], str]:
+def _split(report: StudyReport, splitter: Splitter, wanted: Collection[str]) -> tuple[list[str], str]:
     """The sentences of a report under the wanted headings, and the reason if there are none."""
     text = without_identifiers(report.text, report.identifiers, splitter.language)
     blocks = report_blocks(text, splitter.language)
