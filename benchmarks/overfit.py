@@ -14,7 +14,6 @@ minutes on two cores.
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import shutil
 import sys
@@ -28,6 +27,7 @@ import torch
 from transformers import BertConfig, BertModel
 
 from cmr_clip.cli import main as cmr_clip
+from preprocess.labels.splits import write_splits
 from preprocess.reports.index import read_sentences
 from preprocess.reports.tokenizer import tokenizer_folder
 from preprocess.store.manifest import read_manifest
@@ -76,11 +76,8 @@ def choose_studies(store: Path, sentences: Path, count: int, view: str, out: Pat
     manifest = read_manifest(store)
     chosen = manifest[(manifest["view"] == view) & manifest["study"].isin(list(with_report))]
     chosen = chosen.drop_duplicates("patient").head(count + 1)
-    with out.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["patient", "study", "split"])
-        for number, (patient, study) in enumerate(zip(chosen["patient"], chosen["study"], strict=True)):
-            writer.writerow([patient, study, "train" if number < count else "val"])
+    splits = ["train" if number < count else "val" for number in range(len(chosen))]
+    write_splits(out, zip(chosen["patient"], chosen["study"], splits, strict=True), overwrite=True)
     return out
 
 

@@ -14,6 +14,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from preprocess.labels.splits import write_splits
+from preprocess.reports.index import SentenceIndex, write_sentences
 from preprocess.reports.tokenizer import load_tokenizer
 from preprocess.store.manifest import build_manifest, write_manifest
 from preprocess.store.study import CineStack, Study
@@ -65,8 +67,7 @@ def make_files(root: Path, sizes: Sizes) -> Files:
     write_manifest(store, build_manifest(store))
     text_model = _text_model(root / "bert", sizes)
     _reports(root / "sentences.json", [study for _, study in keys], text_model, sizes)
-    rows = ["patient,study,split", *(f"{patient},{study},train" for patient, study in keys)]
-    (root / "splits.csv").write_text("\n".join(rows) + "\n")
+    write_splits(root / "splits.csv", ((*key, "train") for key in keys), overwrite=False)
     return Files(store, root / "sentences.json", root / "splits.csv", text_model)
 
 
@@ -123,12 +124,6 @@ def _reports(path: Path, studies: list[str], text_model: Path, sizes: Sizes) -> 
     tokenizer = load_tokenizer(str(text_model))
     rng = np.random.default_rng(0)
     texts = rng.integers(5, sizes.words, (len(studies), 10, 20)).tolist()
-    content = {
-        "tokenizer": str(text_model),
-        "tokenizer_sha256": tokenizer.sha256,
-        "cls_id": tokenizer.cls_id,
-        "sep_id": tokenizer.sep_id,
-        "splitter": "synthetic",
-        "studies": {study: {"sentences": sentences} for study, sentences in zip(studies, texts, strict=True)},
-    }
-    path.write_text(json.dumps(content))
+    sentences = dict(zip(studies, texts, strict=True))
+    index = SentenceIndex(str(text_model), tokenizer.sha256, tokenizer.cls_id, tokenizer.sep_id, "synthetic", sentences)
+    write_sentences(path, index)

@@ -33,15 +33,15 @@ def run(args: argparse.Namespace) -> int:
     from cmr_clip.inference.tables import read_embeddings
     from cmr_clip.inference.zero_shot import score_studies
     from cmr_clip.weights.pair import load_contrastive
-    from preprocess.labels.splits import read_splits
+    from preprocess.labels.splits import read_splits, studies_of_split
     from preprocess.labels.table import read_labels
     from preprocess.system.files import write_text
 
     probes = read_probes(args.probes)
     keys, vectors = read_embeddings(args.embeddings)
     if args.splits is not None:
-        table = read_splits(args.splits)
-        chosen = keys["study"].isin(table.loc[table["split"] == args.split, "study"]).to_numpy()
+        studies = studies_of_split(read_splits(args.splits), args.split)
+        chosen = keys["study"].isin(studies).to_numpy()
         keys, vectors = keys[chosen].reset_index(drop=True), vectors[chosen]
         if keys.empty:
             raise CmrClipError(f"no study of split {args.split!r} is in {args.embeddings}", "are both of one store?")

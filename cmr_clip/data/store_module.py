@@ -16,7 +16,7 @@ from cmr_clip.errors import CmrClipError
 from cmr_clip.runtime.stop_signals import ignore_stop_signals
 from cmr_clip.transforms.augmentation import Augmentation
 from cmr_clip.transforms.clip_transform import ClipTransform
-from preprocess.labels.splits import read_splits
+from preprocess.labels.splits import read_splits, studies_of_split
 
 __all__ = ["StoreDataModule"]
 
@@ -71,7 +71,7 @@ class StoreDataModule(pl.LightningDataModule):
         if self.splits is None:
             raise CmrClipError("data.init_args.splits is not set", "make it with cmr-preprocess splits")
         table = read_splits(self.splits)
-        chosen: pd.DataFrame = manifest[manifest["study"].isin(table.loc[table["split"] == split, "study"])]
+        chosen: pd.DataFrame = manifest[manifest["study"].isin(studies_of_split(table, split))]
         if chosen.empty:
             raise CmrClipError(f"no study of split {split!r} is in {self.store}", f"is {self.splits} of this store?")
         return chosen

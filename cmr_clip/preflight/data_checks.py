@@ -10,7 +10,7 @@ import pandas as pd
 from cmr_clip.clips.reader import ClipKey, ClipReader, clip_keys
 from cmr_clip.preflight.configuration import Plan
 from cmr_clip.preflight.findings import Findings
-from preprocess.labels.splits import read_splits
+from preprocess.labels.splits import SPLITS, read_splits, studies_of_split, with_studies
 from preprocess.labels.table import read_labels
 from preprocess.reports.index import SentenceIndex, read_sentences
 from preprocess.reports.tokenizer import load_tokenizer
@@ -60,8 +60,8 @@ def _splits(data: Any, manifest: pd.DataFrame | None, findings: Findings) -> pd.
     with findings.attempt("splits"):
         table = read_splits(Path(data["splits"]))
         if manifest is not None:
-            table = table[table["study"].isin(manifest["study"])]
-        counts = {split: int((table["split"] == split).sum()) for split in ("train", "val", "test")}
+            table = with_studies(table, manifest["study"])
+        counts = {split: len(studies_of_split(table, split)) for split in SPLITS}
         detail = ", ".join(f"{name} {count}" for name, count in counts.items()) + " studies in the store"
         if counts["train"] and counts["val"]:
             findings.ok("splits", detail)
@@ -89,7 +89,7 @@ def _sentences(plan: Plan, splits: pd.DataFrame | None, findings: Findings) -> N
 
 def _studies_without_report(path: Path, index: SentenceIndex, splits: pd.DataFrame, findings: Findings) -> None:
     for split in ("train", "val"):
-        studies = splits.loc[splits["split"] == split, "study"]
+        studies = studies_of_split(splits, split)
         missing = int((~studies.isin(list(index.studies))).sum())
         if len(studies) and missing == len(studies):
             findings.failed(
@@ -114,6 +114,6 @@ def _labels(path: Path, splits: pd.DataFrame | None, findings: Findings) -> None
     with findings.attempt("labels"):
         table = read_labels(path).select_dtypes("number")
         if splits is not None:
-            table = table[table.index.isin(splits.loc[splits["split"] == "train", "study"])]
+            table = table[table.index.isin(studies_of_split(splits, "train"))]
         counts = ", ".join(f"{name} {int(count)}" for name, count in table.notna().sum().items())
         findings.ok("labels", f"training studies with a value: {counts}")

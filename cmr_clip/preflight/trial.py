@@ -17,10 +17,9 @@ import torch
 from cmr_clip.preflight.configuration import Plan
 from cmr_clip.preflight.saved_tensors import SavedTensorMeter
 from cmr_clip.tasks.base import VideoTask
-from preprocess.labels.splits import read_splits
+from preprocess.labels.splits import read_splits, studies_of_split, with_studies, write_splits
 from preprocess.labels.table import read_labels
 from preprocess.reports.index import read_sentences
-from preprocess.system.tables import csv_text
 
 __all__ = ["Trial", "run_trial"]
 
@@ -124,18 +123,15 @@ def _step(
 def _few_studies(plan: Plan) -> Iterator[Path]:
     """A split table of a few studies: a task may look at all of its training set before the first step."""
     table = read_splits(Path(plan.data["splits"]))
-    table = table[table["study"].isin(plan.build_data().manifest_of(None)["study"])]
+    table = with_studies(table, plan.build_data().manifest_of(None)["study"])
     if plan.data.get("sentences") is not None:
-        table = table[table["study"].isin(list(read_sentences(Path(plan.data["sentences"])).studies))]
-    train, val = (table[table["split"] == split] for split in ("train", "val"))
-    if plan.data.get("labels") is not None:
-        train = train[train["study"].isin(_extremes(plan, train["study"]))]
-    else:
-        train = train.head(_STUDIES)
-    rows = [tuple(row) for part in (train, val.head(_STUDIES)) for row in part.itertuples(index=False)]
+        table = with_studies(table, read_sentences(Path(plan.data["sentences"])).studies)
+    train, val = (studies_of_split(table, split) for split in ("train", "val"))
+    chosen = train.head(_STUDIES) if plan.data.get("labels") is None else _extremes(plan, train)
+    rows = with_studies(table, [*chosen, *val.head(_STUDIES)]).itertuples(index=False, name=None)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "splits.csv"
-        path.write_text(csv_text(("patient", "study", "split"), rows))
+        write_splits(path, rows, overwrite=False)
         yield path
 
 

@@ -18,14 +18,14 @@ from rich.markup import escape
 from preprocess.commands.console import console, progress_bar
 from preprocess.commands.store_options import Bars, add_scale_options, add_store_options, checked_job, report
 from preprocess.errors import PreprocessError
-from preprocess.labels.assign import write_splits
+from preprocess.labels.labelling import write_labels
+from preprocess.labels.splits import write_splits
 from preprocess.legacy.master import MasterTable, read_master
 from preprocess.legacy.names import Names, read_view_map
 from preprocess.legacy.run import import_legacy
 from preprocess.legacy.study import LegacyJob
 from preprocess.recognition.site_rules import SiteRules
-from preprocess.reports.tokenise import ledger_summary, write_ledger
-from preprocess.system.files import write_text
+from preprocess.reports.accounts import account_summary
 
 NAME = "import-legacy"
 HELP = "HDF5 files of the paper's tools to a study store"
@@ -86,13 +86,10 @@ def _tables(args: argparse.Namespace, master: MasterTable, legacy: LegacyJob) ->
         say(f"not taken as targets: {', '.join(master.others)} (name them with --columns)", markup=False)
     if columns:
         out = args.labels or args.out.parent / "labels.csv"
-        text, ledger = master.labels(columns, args.out, legacy.job.key)
-        if out.is_file() and out.read_bytes() != text.encode() and not args.overwrite:
-            raise PreprocessError(f"{out} exists and holds other labels", "give --overwrite or another --labels")
-        write_text(out, text)
-        for line in ledger_summary(ledger):
+        written = write_labels(master.labels(columns), args.out, out, key=legacy.job.key, overwrite=args.overwrite)
+        for line in account_summary(written.accounts):
             say(line, markup=False)
-        say(f"wrote {out} and {write_ledger(out, ledger, 'n_labels')}", markup=False)
+        say(f"wrote {out} and {written.ledger}", markup=False)
     if "split" in master.rows[0]:
         out = args.splits or args.out.parent / "splits.csv"
         write_splits(out, master.splits(args.out, legacy.job.key), overwrite=args.overwrite)

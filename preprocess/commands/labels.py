@@ -15,13 +15,21 @@ import argparse
 from pathlib import Path
 
 from preprocess.commands.console import console
+from preprocess.commands.table_options import (
+    add_identifier_options,
+    add_report_options,
+    add_store_option,
+    id_columns,
+    site_key,
+)
 from preprocess.errors import PreprocessError
+from preprocess.labels.labelling import write_labels
 from preprocess.labels.public import acdc_labels, kaggle_labels
 from preprocess.labels.sources import LabelTable, report_labels, table_labels
-from preprocess.privacy.keys import SiteKey, default_key_path, load_key
-from preprocess.reports.tokenise import IdColumns, Matching, ledger_summary, match_rows, studies_of_store, write_ledger
-from preprocess.system.files import write_text
-from preprocess.system.tables import csv_text, read_rows
+from preprocess.reports.accounts import account_summary
+from preprocess.reports.language.registry import DEFAULT_LANGUAGE, language_named
+from preprocess.reports.matching import ReportTable
+from preprocess.system.tables import read_rows
 
 NAME = "labels"
 HELP = "make a label file from reports (LVEF), a table or a public data set"
@@ -37,12 +45,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     source.add_argument("--acdc", type=Path, metavar="FOLDER", help="unpacked ACDC, for its diagnostic groups")
     add = parser.add_argument
     add("--columns", type=_names, default=[], metavar="A,B,C", help="target columns of --table, numbers or text")
-    add("--store", type=Path, required=True, help="study store that convert made")
+    add_store_option(parser)
     add("--out", type=Path, required=True, metavar="CSV", help="label file to write")
-    add("--key", type=Path, metavar="FILE", help="site key of the store (default: STORE.private/site.key)")
-    add("--patient-column", default="patient_id", metavar="NAME", help="default: %(default)s")
-    add("--study-column", default="accession", metavar="NAME", help="default: %(default)s")
-    add("--text-column", default="report", metavar="NAME", help="of --reports (default: %(default)s)")
+    add_identifier_options(parser)
+    add_report_options(parser)
 
 
 def _names(text: str) -> list[str]:
@@ -51,45 +57,28 @@ def _names(text: str) -> list[str]:
 
 def _table(args: argparse.Namespace) -> LabelTable:
     """The table that was named; the parser sees to it that there is exactly one kind."""
+    if args.language and not args.reports:
+        raise PreprocessError("--language is of reports", "give it with --reports only")
     if args.kaggle:
         return kaggle_labels(args.kaggle)
     if args.acdc:
         return acdc_labels(args.acdc)
-    ids = IdColumns(args.patient_column, args.study_column)
-    source = report_labels(args.text_column) if args.reports else table_labels(args.columns, ids)
-    rows = read_rows(args.reports or args.table, [ids.patient, ids.study, *source.sources])
-    return LabelTable(rows, ids, source)
-
-
-def _match(table: LabelTable, key: SiteKey, studies: list[str]) -> Matching:
-    try:
-        return match_rows(table.rows, table.ids, key, studies, table.source.content)
-    except PreprocessError as error:
-        raise PreprocessError(error.problem, table.remedy or error.remedy) from None
+    ids = id_columns(args)
+    if args.reports:
+        language = language_named(args.language or DEFAULT_LANGUAGE.name)
+        return report_labels(ReportTable.read(args.reports, ids, args.text_column), language)
+    source = table_labels(args.columns, ids)
+    return LabelTable(read_rows(args.table, [ids.patient, ids.study, *source.sources]), ids, source)
 
 
 def run(args: argparse.Namespace) -> int:
     """Write the label file and its ledger."""
-    table = _table(args)
-    labels = table.source
-    studies = studies_of_store(args.store)
-    matching = _match(table, load_key(args.key or default_key_path(args.store)), studies)
-
-    readings = {study: labels.read(row) for study, row in matching.rows.items()}
-    nothing = ("",) * len(labels.targets)
-    values = [readings[study].values if study in readings else nothing for study in studies]
-    ledger = [*(reading.ledger_row(study) for study, reading in readings.items()), *matching.ledger]
-    ledger += table.ledger
-    lines = ((study, *row) for study, row in zip(studies, values, strict=True))
-    write_text(args.out, csv_text(("study", *labels.targets), lines))
-    ledger_file = write_ledger(args.out, ledger, "n_labels")
-
+    labels = write_labels(_table(args), args.store, args.out, key=site_key(args))
     say = console()
-    for index, target in enumerate(labels.targets):
-        found = sum(1 for row in values if row[index])
-        say.print(f"{target}: {found} of {len(studies)} studies have a value", markup=False)
-    for line in ledger_summary(ledger):
+    for target, n_known in labels.n_known.items():
+        say.print(f"{target}: {n_known} of {labels.n_studies} studies have a value", markup=False)
+    for line in account_summary(labels.accounts):
         say.print(line, markup=False)
-    say.print(f"wrote {args.out} and {ledger_file}", markup=False)
+    say.print(f"wrote {args.out} and {labels.ledger}", markup=False)
     say.print("next: cmr-clip fit --config configs/demo/pretrain.yaml", markup=False)
     return 0

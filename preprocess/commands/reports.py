@@ -10,21 +10,19 @@ import argparse
 from pathlib import Path
 
 from preprocess.commands.console import console, progress_bar
-from preprocess.errors import PreprocessError
-from preprocess.privacy.keys import default_key_path, load_key
-from preprocess.reports.splitting import choose_splitter
-from preprocess.reports.tokenise import (
-    IdColumns,
-    index_text,
-    ledger_summary,
-    match_rows,
-    studies_of_store,
-    tokenize_reports,
-    write_ledger,
+from preprocess.commands.table_options import (
+    add_identifier_options,
+    add_report_options,
+    add_store_option,
+    id_columns,
+    site_key,
 )
+from preprocess.reports.accounts import account_summary
+from preprocess.reports.language.registry import DEFAULT_LANGUAGE, language_named
+from preprocess.reports.matching import ReportTable
+from preprocess.reports.splitting import choose_splitter
+from preprocess.reports.tokenise import index_reports
 from preprocess.reports.tokenizer import DEFAULT_TOKENIZER, load_tokenizer
-from preprocess.system.files import write_text
-from preprocess.system.tables import read_rows
 
 NAME = "reports"
 HELP = "split and tokenize the reports of a store's studies"
@@ -34,12 +32,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     add = parser.add_argument
     add("--reports", type=Path, required=True, metavar="CSV", help="table of reports, one row for each study")
-    add("--store", type=Path, required=True, help="study store that convert made")
+    add_store_option(parser)
     add("--out", type=Path, required=True, metavar="JSON", help="sentence index to write")
-    add("--key", type=Path, metavar="FILE", help="site key of the store (default: STORE.private/site.key)")
-    add("--patient-column", default="patient_id", metavar="NAME", help="default: %(default)s")
-    add("--study-column", default="accession", metavar="NAME", help="default: %(default)s")
-    add("--text-column", default="report", metavar="NAME", help="default: %(default)s")
+    add_identifier_options(parser)
+    add_report_options(parser)
     add(
         "--tokenizer",
         default=DEFAULT_TOKENIZER,
@@ -58,30 +54,26 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the sentence index and its ledger."""
-    columns = IdColumns(args.patient_column, args.study_column)
-    rows = read_rows(args.reports, [columns.patient, columns.study, args.text_column])
-    studies = studies_of_store(args.store)
-    key = load_key(args.key or default_key_path(args.store))
-    matching = match_rows(rows, columns, key, studies, lambda row: row[args.text_column])
-
+    language = language_named(args.language or DEFAULT_LANGUAGE.name)
+    table = ReportTable.read(args.reports, id_columns(args), args.text_column)
+    key = site_key(args)
     tokenizer = load_tokenizer(args.tokenizer)
-    splitter, why = choose_splitter(args.splitter, args.stanza_dir)
+    splitter, why = choose_splitter(args.splitter, args.stanza_dir, language)
     say = console()
     say.print(f"sentences are split by {splitter.name} ({why})", markup=False)
-    texts = [(study, row[args.text_column], columns.identifiers(row)) for study, row in matching.rows.items()]
     with progress_bar() as bar:
-        reports = bar.track(texts, description="reports")
-        index, accounts = tokenize_reports(reports, tokenizer, splitter, args.sections)
-    if not index.studies:
-        raise PreprocessError("no report of a study in the store holds a sentence", "is --text-column right?")
-
-    ledger = [*accounts, *matching.ledger]
-    write_text(args.out, index_text(index))
-    ledger_file = write_ledger(args.out, ledger, "n_sentences")
-    total = sum(len(sentences) for sentences in index.studies.values())
-    say.print(f"{len(index.studies)} of {len(studies)} studies have {total} sentences", markup=False)
-    for line in ledger_summary(ledger):
+        indexed = index_reports(
+            table,
+            args.store,
+            args.out,
+            key=key,
+            tokenizer=tokenizer,
+            splitter=splitter,
+            sections=args.sections,
+            track=lambda reports: bar.track(reports, description="reports"),
+        )
+    counts = f"{indexed.n_indexed} of {indexed.n_studies} studies have {indexed.n_sentences} sentences"
+    for line in (counts, *account_summary(indexed.accounts), f"wrote {args.out} and {indexed.ledger}"):
         say.print(line, markup=False)
-    say.print(f"wrote {args.out} and {ledger_file}", markup=False)
     say.print(f"next: cmr-preprocess splits --store {args.store} --out splits.csv", markup=False)
     return 0

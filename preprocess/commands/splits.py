@@ -8,21 +8,19 @@ verify made: patients who hold the same scan go to the same split.
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from preprocess.commands.console import console
-from preprocess.labels.assign import (
-    Cohort,
-    assign_patients,
-    earlier_splits,
-    read_copies,
-    read_stratum,
-    split_table,
-    write_splits,
-)
-from preprocess.labels.splits import SPLITS
+from preprocess.commands.table_options import add_store_option
+from preprocess.errors import PreprocessError
+from preprocess.labels.assign import AssignedSplits, assign_splits
+from preprocess.labels.table import read_label
 from preprocess.store.study_file import studies_in
+from preprocess.verification.copies import read_copies
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 NAME = "splits"
 HELP = "divide the patients of a store into train, val and test"
@@ -31,7 +29,7 @@ HELP = "divide the patients of a store into train, val and test"
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     add = parser.add_argument
-    add("--store", type=Path, required=True, help="study store that convert made")
+    add_store_option(parser)
     add("--out", type=Path, required=True, metavar="CSV", help="split file to write")
     add(
         "--fractions",
@@ -50,30 +48,42 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the split file."""
-    labels = read_stratum(args.stratify) if args.stratify else None
-    cohort = Cohort.of(studies_in(args.store), labels)
+    copies = []
     if args.duplicates:
-        cohort = replace(cohort, copies=read_copies(args.duplicates, cohort.studies))
-    earlier = earlier_splits(args.extend) if args.extend else {}
-    assigned = assign_patients(cohort, args.fractions, args.seed, earlier)
-    same_file = args.extend is not None and args.out.resolve() == args.extend.resolve()
-    changed = write_splits(args.out, split_table(cohort, assigned), overwrite=args.overwrite or same_file)
-
-    say = console()
-    for split in SPLITS:
-        own = [patient for patient, name in assigned.items() if name == split]
-        number = sum(len(cohort.studies[patient]) for patient in own)
-        say.print(f"{split}: patients {len(own)}, studies {number}", markup=False)
-    if args.extend:
-        kept = sum(patient in cohort.studies for patient in earlier)
-        say.print(f"patients kept from {args.extend}: {kept}, added: {len(assigned) - kept}", markup=False)
-        if kept < len(earlier):
-            say.print(f"its patients that are not in the store, left out: {len(earlier) - kept}", markup=False)
-    if args.duplicates:
-        say.print(f"sets of patients with the same scan, kept together: {len(cohort.copies)}", markup=False)
-    if labels is not None:
-        missing = len(cohort.studies) - len(cohort.strata)
-        say.print(f"balanced by {args.stratify}; patients without a value there: {missing}", markup=False)
-    say.print(f"wrote {args.out}" if changed else f"{args.out} is unchanged", markup=False)
-    say.print("next: cmr-clip fit --config configs/demo/pretrain.yaml", markup=False)
+        copies = read_copies(args.duplicates, (patient for patient, _ in studies_in(args.store)))
+    splits = assign_splits(
+        args.store,
+        args.out,
+        fractions=args.fractions,
+        seed=args.seed,
+        labels=_stratum(args.stratify) if args.stratify else None,
+        copies=copies,
+        extend=args.extend,
+        overwrite=args.overwrite,
+    )
+    for line in (*_summary(args, splits), "next: cmr-clip fit --config configs/demo/pretrain.yaml"):
+        console().print(line, markup=False)
     return 0
+
+
+def _summary(args: argparse.Namespace, splits: AssignedSplits) -> list[str]:
+    lines = [f"{split}: patients {n}, studies {splits.n_studies[split]}" for split, n in splits.n_patients.items()]
+    if args.extend:
+        n_added = sum(splits.n_patients.values()) - splits.n_kept
+        lines.append(f"patients kept from {args.extend}: {splits.n_kept}, added: {n_added}")
+    if splits.n_gone:
+        lines.append(f"its patients that are not in the store, left out: {splits.n_gone}")
+    if args.duplicates:
+        lines.append(f"sets of patients with the same scan, kept together: {splits.n_copies}")
+    if args.stratify:
+        lines.append(f"balanced by {args.stratify}; patients without a value there: {splits.n_without_label}")
+    lines.append(f"wrote {args.out}" if splits.has_changed else f"{args.out} is unchanged")
+    return lines
+
+
+def _stratum(source: str) -> pd.Series[Any]:
+    """The column that `FILE:COLUMN` names in a label file, by study."""
+    path, colon, column = source.rpartition(":")
+    if not (path and colon and column):
+        raise PreprocessError(f"--stratify {source} names no column", "write it as labels.csv:column")
+    return read_label(Path(path), column)

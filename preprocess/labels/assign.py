@@ -3,41 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from preprocess.errors import PreprocessError
-from preprocess.labels.splits import SPLITS, read_splits
-from preprocess.labels.table import read_labels
-from preprocess.system.files import write_text
-from preprocess.system.tables import csv_text, read_rows
-from preprocess.verification.duplicates import duplicate_groups
+from preprocess.labels.splits import SPLITS, patient_splits, read_splits, write_splits
+from preprocess.store.study_file import studies_in
 
-__all__ = [
-    "Cohort",
-    "assign_patients",
-    "earlier_splits",
-    "patient_strata",
-    "read_copies",
-    "read_stratum",
-    "split_table",
-    "write_splits",
-]
+__all__ = ["AssignedSplits", "Patients", "assign_patients", "assign_splits", "patient_strata", "split_rows"]
 
 _BINS = 5
 
 
 @dataclass(frozen=True)
-class Cohort:
+class Patients:
     """Patients, their studies, and what to balance between the splits.
 
     Attributes:
         studies: patient to studies, both sorted.
         strata: patient to stratum; patients without one are balanced among themselves.
-        copies: sets of patients who hold the same scan and hence go to the same split, see `read_copies`.
+        copies: sets of patients who hold the same scan and hence go to the same split.
     """
 
     studies: Mapping[str, Sequence[str]]
@@ -45,8 +34,12 @@ class Cohort:
     copies: Sequence[Sequence[str]] = ()
 
     @classmethod
-    def of(cls, keys: Iterable[tuple[str, str]], labels: pd.Series | None = None) -> Cohort:
-        """The cohort of (patient, study) keys, stratified by the labels of their studies if given."""
+    def of(cls, keys: Iterable[tuple[str, str]], labels: pd.Series[Any] | None = None) -> Patients:
+        """The patients of (patient, study) keys, stratified by the labels of their studies if given.
+
+        Raises:
+            PreprocessError: there are none.
+        """
         studies: dict[str, list[str]] = {}
         for patient, study in sorted(keys):
             studies.setdefault(patient, []).append(study)
@@ -55,7 +48,74 @@ class Cohort:
         return cls(studies, {} if labels is None else patient_strata(studies, labels))
 
 
-def patient_strata(studies: Mapping[str, Sequence[str]], labels: pd.Series) -> dict[str, str]:
+@dataclass(frozen=True)
+class AssignedSplits:
+    """What `assign_splits` decided and wrote.
+
+    Attributes:
+        n_patients: split to its number of patients.
+        n_studies: split to its number of studies.
+        n_kept: patients who stay where the extended file has them.
+        n_gone: patients of that file who are not in the store.
+        n_copies: sets of patients with the same scan, kept together.
+        n_without_label: patients without a value of the label that is balanced.
+        has_changed: whether the file was written; False where it was there already.
+    """
+
+    n_patients: Mapping[str, int]
+    n_studies: Mapping[str, int]
+    n_kept: int
+    n_gone: int
+    n_copies: int
+    n_without_label: int
+    has_changed: bool
+
+
+def assign_splits(
+    store: Path,
+    out: Path,
+    *,
+    fractions: Sequence[float],
+    seed: int,
+    labels: pd.Series[Any] | None = None,
+    copies: Sequence[Sequence[str]] = (),
+    extend: Path | None = None,
+    overwrite: bool = False,
+) -> AssignedSplits:
+    """Divide the patients of a store into train, val and test, and write the split file.
+
+    Args:
+        store: the study store.
+        out: CSV file to write.
+        fractions: of the patients in train, val and test.
+        seed: the same seed gives the same splits.
+        labels: by study, to be balanced between the splits.
+        copies: sets of patients of the store who hold the same scan.
+        extend: split file whose assignments stay; it may be replaced if it is `out`.
+        overwrite: whether other splits in the place of `out` may be replaced.
+
+    Raises:
+        PreprocessError: no store, impossible fractions, or other splits that may not be replaced.
+    """
+    patients = replace(Patients.of(studies_in(store), labels), copies=copies)
+    earlier = patient_splits(read_splits(extend)) if extend else {}
+    assigned = assign_patients(patients, fractions, seed, earlier)
+    is_extended = extend is not None and out.resolve() == extend.resolve()
+    has_changed = write_splits(out, split_rows(patients, assigned), overwrite=overwrite or is_extended)
+    members = {split: [patient for patient, own in assigned.items() if own == split] for split in SPLITS}
+    n_kept = sum(patient in patients.studies for patient in earlier)
+    return AssignedSplits(
+        n_patients={split: len(own) for split, own in members.items()},
+        n_studies={split: sum(len(patients.studies[patient]) for patient in own) for split, own in members.items()},
+        n_kept=n_kept,
+        n_gone=len(earlier) - n_kept,
+        n_copies=len(copies),
+        n_without_label=len(patients.studies) - len(patients.strata),
+        has_changed=has_changed,
+    )
+
+
+def patient_strata(studies: Mapping[str, Sequence[str]], labels: pd.Series[Any]) -> dict[str, str]:
     """The stratum of each patient, from the first of its studies that has a label.
 
     Args:
@@ -71,7 +131,7 @@ def patient_strata(studies: Mapping[str, Sequence[str]], labels: pd.Series) -> d
 
 
 def assign_patients(
-    cohort: Cohort, fractions: Sequence[float], seed: int, earlier: Mapping[str, str] | None = None
+    patients: Patients, fractions: Sequence[float], seed: int, earlier: Mapping[str, str] | None = None
 ) -> dict[str, str]:
     """Assign each patient to train, val or test.
 
@@ -79,7 +139,7 @@ def assign_patients(
     so every split has its share of each stratum, and of the whole to within one patient.
 
     Args:
-        cohort: the patients; their order does not matter.
+        patients: their order does not matter.
         fractions: of the patients in train, val and test.
         seed: the same seed gives the same splits.
         earlier: assignments that stay as they are.
@@ -91,48 +151,37 @@ def assign_patients(
         PreprocessError: fractions that do not sum to 1, or a split that would be empty.
     """
     shares = _shares(fractions)
-    assigned = {patient: split for patient, split in (earlier or {}).items() if patient in cohort.studies}
-    same = _same_person(cohort, assigned)
-    counts = np.array([sum(own == split for own in assigned.values()) for split in SPLITS], dtype=float)
-    for patient in _in_strata(cohort, seed):
-        if patient not in assigned:
-            group = [one for one in same.get(patient, (patient,)) if one not in assigned]
-            lack = shares * (counts.sum() + len(group)) - counts
-            settled = [SPLITS.index(assigned[one]) for one in same.get(patient, ()) if one in assigned]
-            index = settled[0] if settled else int(np.argmax(lack))
-            assigned.update(dict.fromkeys(group, SPLITS[index]))
-            counts[index] += len(group)
-    for split, count, share in zip(SPLITS, counts, shares, strict=True):
-        if not count:
-            raise PreprocessError(
-                f"{split} would hold no patient: {share:g} of {len(assigned)} patients",
-                "give it a larger fraction",
-            )
+    assigned = {patient: split for patient, split in (earlier or {}).items() if patient in patients.studies}
+    groups = _groups(patients, assigned)
+    counts = np.array([list(assigned.values()).count(split) for split in SPLITS], dtype=float)
+    for patient in _in_strata(patients, seed):
+        if patient in assigned:
+            continue
+        group = groups.get(patient, (patient,))
+        settled = [assigned[member] for member in group if member in assigned]
+        new = [member for member in group if member not in assigned]
+        lack = shares * (counts.sum() + len(new)) - counts
+        index = SPLITS.index(settled[0]) if settled else int(np.argmax(lack))
+        assigned.update(dict.fromkeys(new, SPLITS[index]))
+        counts[index] += len(new)
+    if not counts.all():
+        empty = int(np.argmin(counts))
+        raise PreprocessError(
+            f"{SPLITS[empty]} would hold no patient: {shares[empty]:g} of {len(assigned)} patients",
+            "give it a larger fraction",
+        )
     return assigned
 
 
-def _same_person(cohort: Cohort, assigned: Mapping[str, str]) -> dict[str, Sequence[str]]:
+def _groups(patients: Patients, assigned: Mapping[str, str]) -> dict[str, Sequence[str]]:
     """Patient to the patients who hold the same scan; those assigned before must agree."""
-    for group in cohort.copies:
+    for group in patients.copies:
         if len({assigned[patient] for patient in group if patient in assigned}) > 1:
             raise PreprocessError(
                 f"patients {', '.join(group)} hold the same scan but are in different splits already",
                 "remove one of them from the store, or make new splits without --extend",
             )
-    return {patient: group for group in cohort.copies for patient in group}
-
-
-def read_copies(path: Path, patients: Iterable[str]) -> list[list[str]]:
-    """Sets of patients who hold the same scan.
-
-    Args:
-        path: `duplicates.csv` of `cmr-preprocess verify`.
-        patients: those of the store; others are left out.
-    """
-    held = set(patients)
-    rows = read_rows(path, ["patient_a", "patient_b"])
-    pairs = [(row["patient_a"], row["patient_b"]) for row in rows]
-    return duplicate_groups((a, b) for a, b in pairs if a != b and {a, b} <= held)
+    return {patient: group for group in patients.copies for patient in group}
 
 
 def _shares(fractions: Sequence[float]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
@@ -145,52 +194,17 @@ def _shares(fractions: Sequence[float]) -> np.ndarray[tuple[int], np.dtype[np.fl
     return values
 
 
-def _in_strata(cohort: Cohort, seed: int) -> list[str]:
+def _in_strata(patients: Patients, seed: int) -> list[str]:
     """Patients in random order, stratum after stratum (the strata in random order too)."""
     generator = np.random.default_rng(seed)
     strata: dict[str, list[str]] = {}
-    for patient in sorted(cohort.studies):
-        strata.setdefault(cohort.strata.get(patient, ""), []).append(patient)
+    for patient in sorted(patients.studies):
+        strata.setdefault(patients.strata.get(patient, ""), []).append(patient)
     names = sorted(strata)
     order = [names[index] for index in generator.permutation(len(names))]
     return [strata[name][index] for name in order for index in generator.permutation(len(strata[name]))]
 
 
-def read_stratum(source: str) -> pd.Series:
-    """The column that `FILE:COLUMN` names in a label file, by study."""
-    path, colon, column = source.rpartition(":")
-    if not (path and colon and column):
-        raise PreprocessError(f"--stratify {source} names no column", "write it as labels.csv:column")
-    labels = read_labels(Path(path))
-    if column not in labels.columns:
-        raise PreprocessError(f"{path} has no column {column}", f"its targets are: {', '.join(labels.columns)}")
-    return labels[column]
-
-
-def earlier_splits(path: Path) -> dict[str, str]:
-    """Patient to split, of an existing split file."""
-    frame = read_splits(path)
-    return dict(zip(frame["patient"], frame["split"], strict=True))
-
-
-def split_table(cohort: Cohort, assigned: Mapping[str, str]) -> str:
-    """The split file as text, sorted by patient and study."""
-    rows = ((patient, study, assigned[patient]) for patient, own in cohort.studies.items() for study in own)
-    return csv_text(("patient", "study", "split"), rows)
-
-
-def write_splits(path: Path, text: str, *, overwrite: bool) -> bool:
-    """Write a split file; an existing one with other splits needs `overwrite`.
-
-    Returns:
-        Whether the file changed.
-    """
-    if path.is_file():
-        if path.read_bytes() == text.encode():
-            return False
-        if not overwrite:
-            raise PreprocessError(
-                f"{path} exists and holds other splits", "give --overwrite to replace it, or --extend to add to it"
-            )
-    write_text(path, text)
-    return True
+def split_rows(patients: Patients, assigned: Mapping[str, str]) -> list[tuple[str, str, str]]:
+    """Patient, study and split, sorted by patient and study."""
+    return [(patient, study, assigned[patient]) for patient, own in patients.studies.items() for study in own]

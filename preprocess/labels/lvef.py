@@ -1,7 +1,7 @@
 """The LVEF that a report states: a wrong label is worse than a missing one.
 
 Only the text between the term and its number decides, and it may hold nothing but words known to belong there;
-what is not understood counts as not stated.
+what is not understood counts as not stated. The words are the language's own.
 """
 
 from __future__ import annotations
@@ -9,74 +9,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
-from preprocess.reports.splitting import Block, report_blocks, split_sentences
+from preprocess.errors import PreprocessError
+from preprocess.reports.language.base import Language, LvefGrammar
+from preprocess.reports.language.english import ENGLISH
+from preprocess.reports.layout import Block, report_blocks
+from preprocess.reports.splitting import split_sentences
 
-__all__ = ["LvefReading", "read_lvef"]
+__all__ = ["LvefReader", "LvefReading", "read_lvef"]
 
 _AGREEMENT = 5.0  # points that statements of one report may lie apart
 _PLAUSIBLE = (5.0, 90.0)  # %
-_OTHER_SECTIONS = (
-    "indication",
-    "history",
-    "clinical",
-    "reason",
-    "comparison",
-    "technique",
-    "protocol",
-    "procedure",
-)
-
-# A term, with the chamber that it names itself.
-_TERM = re.compile(
-    r"(?P<chamber>\b(?:LV|RV|LA|RA)[ -]?|\b(?:left|right)[ -](?:ventric\w*|atri\w*) (?:global )?(?:systolic )?)?"
-    r"(?:(?<=[LR][VA])|\b)(?:EF\b|ejection[ -]fraction)(?: ?\((?:LV|RV)?EF\))?(?P<pair> ?(?:and|&|/) ?RV[ -]?EF)?",
-    re.IGNORECASE,
-)
-_CHAMBER = re.compile(r"\b(?:LV|RV|LA|RA)(?:[A-Z]*)\b|\b(?:left|right)[ -](?:sided )?(?:ventric|atri)", re.I)
-_BOTH = re.compile(r"\bleft and right|\bboth ventricles|\bbiventricular", re.IGNORECASE)
-_ASIDE = re.compile(r"[(\[](?:normal|reference|ref\.?|nl\.?|range)\b[^)\]]*[)\]]", re.IGNORECASE)
-
-# What may stand between a term and its number.
-_GAP_WORDS = (
-    r"is|was|are|were|of|at|to|be|has|have|had|been|and|both|with|an?|the|by|on|using|as|now|currently|today|again"
-    r"|still|remains?|remained|measures?|measured|measuring|calculates?|calculated|estimated|quantified|computed"
-    r"|assessed|derived|approximately|approx|about|around|roughly|circa|ca|just|only|value|severely|moderately"
-    r"|mildly|markedly|slightly|mild(?:-to-moderate)?|moderate|severe|reduced|decreased|impaired|depressed|preserved"
-    r"|normal|low(?:-normal)?|borderline|hyperdynamic|vigorous|high|increased|elevated|supranormal|improved|declined"
-    r"|fallen|dropped|risen|recovered|unchanged|stable|globally|global|overall|systolic|function|left|ventricle"
-    r"|ventricular|lv|lvef|ef|percent|simpson(?:'?s)?|method|volumetr\w+|planimetr\w+|analysis|cine|imaging|cmr|mri"
-    r"|short|long|axis|sax|stack|[23]-?d|biplane|manual\w*|automat\w*|semi|visual\w*|quantitative\w*|contour\w*"
-    r"|from \d{1,2}(?:\.\d+)? ?%? to"
-)
-_GAP = rf"(?P<gap>(?:\s|[:=,~≈()\[\]|–-]|%|(?<![\w])(?:{_GAP_WORDS})(?![\w])\.?)*?)"
 _NUMBER = r"\d{1,3}(?:[.,]\d+)?|[.]\d+"
-_VALUE = re.compile(
-    rf"{_GAP}(?<![\w.,/])(?P<low>{_NUMBER})(?:\s?%?\s?(?:-|–|to)\s?(?P<high>{_NUMBER}))?(?![\w/]|[.,]\d)"
-    r"(?:\s?(?:±|\+/-)\s?\d+(?:[.,]\d+)?)?\s?(?P<unit>%|percent\b|per cent\b|[A-Za-z]+[/\d\w²³]*)?",
-    re.IGNORECASE,
-)
-_PERCENT = ("%", "percent", "per cent")
-_UNITS = re.compile(r"(?:m?l|mm|cm|g|ms|s|bpm|beats|years?|yo|mmhg|points?)(?:/.*)?[²³]?", re.IGNORECASE)
-
-_THEN = (
-    r"(?:prior|previous|last|earlier|outside|old|historic\w*)\s+(?:\w+\s+){0,3}?(?:exam\w*|stud(?:y|ies)|scans?|mri|cmr"
-    r"|mr|ct|echo\w*|tte|tee|spect|pet|assessment|reports?|values?|measurements?|lvef|ef|ejection|imaging|left|date)\b"
-)
-_COMPARED = r"(?:compar\w+ (?:to|with)|since|from|unlike|relative to|than|versus|vs\.?|to)\s+(?:the |an? |her |his )?"
-_VETO_BEFORE = re.compile(
-    rf"(?P<then>{_THEN})|previously|formerly|\bin (?:19|20)\d\d\b|\b(?:prior|previous|last|earlier|old|baseline) $"
-    r"|\b(?:if|unless|targets?|goals?|threshold|criteri\w+"
-    r"|cut-?off|reference|normal (?:range|values?|limits?)|echo\w*|tte|tee|spect|ventriculogra\w+)\b",
-    re.IGNORECASE,
-)
-_VETO_AFTER = re.compile(
-    r"\s*(?:previously|formerly|of\b|(?:(?:on|in|at|by|from|per)\s+)?(?:the |an? |her |his )?"
-    rf"(?:{_THEN}|echo\w*|tte\b|tee\b|spect\b|(?:19|20)\d\d))"
-    rf"|\s*\((?:by |on |from )?(?:{_THEN}|previously\)|prior\)|echo|tte)",
-    re.IGNORECASE,
-)
-_NORMAL_RANGE = re.compile(r"normal (?:lv|left ventricular )?\s?$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -92,90 +37,130 @@ class LvefReading:
     reason: str = ""
 
 
-def read_lvef(report: str) -> LvefReading:
-    """The LVEF that a report states for this examination.
+def read_lvef(report: str, language: Language = ENGLISH) -> LvefReading:
+    """The LVEF that a report states for this examination, see `LvefReader.read`."""
+    return _reader(language).read(report)
 
-    Values of other chambers, earlier examinations, other modalities, bounds, targets and normal ranges do not
-    count. Of several consistent statements the first one under findings is taken.
+
+class LvefReader:
+    """Reads LVEF from the reports of a language.
+
+    Args:
+        language: of the reports.
+
+    Raises:
+        PreprocessError: the language has no grammar for LVEF.
     """
-    stated = [(block.section, value) for block in _about_this_examination(report) for value in _block_values(block)]
-    if not stated:
-        return LvefReading(None, "LVEF not stated")
-    values = [value for _, value in stated]
-    if max(values) - min(values) > _AGREEMENT:
-        return LvefReading(None, f"statements differ by more than {_AGREEMENT:g} points")
-    first = next((value for section, value in stated if "finding" in section), values[0])
-    return LvefReading(first)
 
+    def __init__(self, language: Language) -> None:
+        if language.lvef is None:
+            raise PreprocessError(
+                f"LVEF cannot be read from reports in {language.name}", "give the values with --table and --columns"
+            )
+        self._language = language
+        self._grammar = language.lvef
+        self._value = _value_pattern(language.lvef)
+        self._units = re.compile(rf"(?:{language.lvef.units})(?:/.*)?[²³]?", re.IGNORECASE)
+        self._veto_before = re.compile(rf"(?P<then>{language.lvef.earlier})|{language.lvef.veto_before}", re.IGNORECASE)
 
-def _about_this_examination(report: str) -> Iterator[Block]:
-    """The blocks outside indication, history, technique and the like.
+    def read(self, report: str) -> LvefReading:
+        """The LVEF that a report states for this examination.
 
-    A report without any other heading goes on without one: there, only the sentence after the heading is left out.
-    """
-    blocks = report_blocks(report)
-    aside = [any(name in block.section for name in _OTHER_SECTIONS) for block in blocks]
-    headed = any(block.section and not away for block, away in zip(blocks, aside, strict=True))
-    for block, away in zip(blocks, aside, strict=True):
-        if not away:
-            yield block
-        elif not headed:
-            yield Block("", " ".join(split_sentences(block.text)[1:]))
+        Values of other chambers, earlier examinations, other modalities, bounds, targets and normal ranges do not
+        count. Of several consistent statements the first one under findings is taken.
+        """
+        stated = [
+            (block.section, value) for block in self._about_this_examination(report) for value in self._values(block)
+        ]
+        if not stated:
+            return LvefReading(None, "LVEF not stated")
+        values = [value for _, value in stated]
+        if max(values) - min(values) > _AGREEMENT:
+            return LvefReading(None, f"statements differ by more than {_AGREEMENT:g} points")
+        findings = self._grammar.findings
+        return LvefReading(next((value for section, value in stated if findings in section), values[0]))
 
+    def _about_this_examination(self, report: str) -> Iterator[Block]:
+        """The blocks outside indication, history, technique and the like.
 
-def _block_values(block: Block) -> Iterator[float]:
-    context = block.section
-    for sentence in split_sentences(block.text):
-        text = _ASIDE.sub(" ", sentence)
-        for term in _TERM.finditer(text):
-            value = _value(text, term)
-            if value is not None and _is_left(term, f"{context} . {text[: term.start()]}"):
-                yield value
-        context = f"{context} . {text}"
+        A report without any other heading goes on without one: there, only the sentence after the heading is left out.
+        """
+        blocks = report_blocks(report, self._language)
+        aside = [any(name in block.section for name in self._grammar.aside) for block in blocks]
+        headed = any(block.section and not away for block, away in zip(blocks, aside, strict=True))
+        for block, away in zip(blocks, aside, strict=True):
+            if not away:
+                yield block
+            elif not headed:
+                yield Block("", " ".join(split_sentences(block.text, self._language)[1:]))
 
+    def _values(self, block: Block) -> Iterator[float]:
+        """The values, in %, that the sentences of a block state."""
+        context = block.section
+        for sentence in split_sentences(block.text, self._language):
+            text = re.sub(self._grammar.normal_aside, " ", sentence, flags=re.IGNORECASE)
+            for term in re.finditer(self._grammar.term, text, re.IGNORECASE):
+                number = self._value.match(text, term.end())
+                if number and not self._is_vetoed(text, term, number):
+                    value = self._percent(number)
+                    if value is not None and self._is_left(term, f"{context} . {text[: term.start()]}"):
+                        yield value
+            context = f"{context} . {text}"
 
-def _is_left(term: re.Match[str], before: str) -> bool:
-    """Whether a term means the left ventricle: it says so, or the chamber named last before it is the left one."""
-    if term["chamber"]:
+    def _is_left(self, term: re.Match[str], before: str) -> bool:
+        """Whether a term means the left ventricle: it says so, or the chamber named last before it is the left one."""
         named = term["chamber"]
-    elif term["pair"] or "LVEF" in term[0].upper():
-        return True
-    else:
-        before = _BOTH.sub("both", before)
-        mentions = _CHAMBER.findall(before)
-        named = mentions[-1] if mentions else "left ventric"
-    return re.match(r"lv|left[ -](?:sided )?ventric", named.strip(), re.IGNORECASE) is not None
+        if not named:
+            if term["pair"] or "LVEF" in term[0].upper():
+                return True
+            before = re.sub(self._grammar.both, "both", before, flags=re.IGNORECASE)
+            mentions = [match[0] for match in re.finditer(self._grammar.chamber, before, re.IGNORECASE)]
+            if not mentions:
+                return True
+            named = mentions[-1]
+        return re.match(self._grammar.left, named.strip(), re.IGNORECASE) is not None
+
+    def _percent(self, number: re.Match[str]) -> float | None:
+        """The value of a number or the middle of a range, in %; None for other units and impossible values."""
+        ends = [float(number[name].replace(",", ".")) for name in ("low", "high") if number[name]]
+        unit, gap = (number["unit"] or "").lower(), number["gap"].lower()
+        signs = ("%", *self._grammar.percent)
+        if unit not in signs and not any(sign in gap for sign in signs):
+            if self._units.fullmatch(unit):
+                return None
+            if max(ends) < 1:
+                ends = [100 * end for end in ends]
+        value = round(sum(ends) / len(ends), 2)
+        return value if _PLAUSIBLE[0] <= value <= _PLAUSIBLE[1] else None
+
+    def _is_vetoed(self, text: str, term: re.Match[str], number: re.Match[str]) -> bool:
+        """Whether a number is no statement about this examination's LVEF."""
+        grammar = self._grammar
+        before, after = text[: term.start()], text[number.end() :]
+        vetoes = (
+            re.search(grammar.other_first, before, re.IGNORECASE),
+            number["high"] and re.search(grammar.normal_range, before, re.IGNORECASE),
+            re.search(grammar.change, number["gap"], re.IGNORECASE),
+            re.match(grammar.veto_after, after, re.IGNORECASE),
+        )
+        return any(vetoes) or any(not self._is_comparison(before, veto) for veto in self._veto_before.finditer(before))
+
+    def _is_comparison(self, before: str, veto: re.Match[str]) -> bool:
+        """Whether the earlier examination is only what the present one is compared with."""
+        compared = rf"(?:{self._grammar.compared})$"
+        return veto["then"] is not None and re.search(compared, before[: veto.start()], re.IGNORECASE) is not None
 
 
-def _value(text: str, term: re.Match[str]) -> float | None:
-    """The number that follows a term, in %, if it is a statement about this examination."""
-    match = _VALUE.match(text, term.end())
-    if match is None or _is_vetoed(text, term, match):
-        return None
-    ends = [float(match[name].replace(",", ".")) for name in ("low", "high") if match[name]]
-    unit = (match["unit"] or "").lower()
-    percent = unit in _PERCENT or "%" in match["gap"] or "percent" in match["gap"].lower()
-    if not percent and _UNITS.fullmatch(unit):
-        return None
-    if not percent and max(ends) < 1:
-        ends = [100 * end for end in ends]
-    value = round(sum(ends) / len(ends), 2)
-    return value if _PLAUSIBLE[0] <= value <= _PLAUSIBLE[1] else None
+_reader = cache(LvefReader)
 
 
-def _is_vetoed(text: str, term: re.Match[str], match: re.Match[str]) -> bool:
-    before, after = text[: term.start()], text[match.end() :]
-    if re.search(r"RV[ -]?EF ?(?:and|&|/) ?$", before, re.IGNORECASE):
-        return True  # "RVEF and LVEF are …": the first number is the other's
-    if match["high"] and _NORMAL_RANGE.search(before):
-        return True  # "normal LVEF is 57–77 %"
-    if re.search(r"\bby(?: about| approximately| some)?\s*$", match["gap"], re.IGNORECASE):
-        return True  # "improved by 10 %"
-    if _VETO_AFTER.match(after if match["unit"] is None or "%" in match["unit"] else text[match.end("unit") :]):
-        return True
-    return any(not _is_comparison(before, veto) for veto in _VETO_BEFORE.finditer(before))
-
-
-def _is_comparison(before: str, veto: re.Match[str]) -> bool:
-    """Whether the earlier examination is only what the present one is compared with."""
-    return veto["then"] is not None and re.search(rf"{_COMPARED}$", before[: veto.start()], re.I) is not None
+def _value_pattern(grammar: LvefGrammar) -> re.Pattern[str]:
+    """What follows a term: the gap, a number or a range with its uncertainty, and the unit."""
+    gap = rf"(?P<gap>(?:\s|[:=,~≈()\[\]|–-]|%|(?<![\w])(?:{grammar.gap_words})(?![\w])\.?)*?)"
+    percent = "|".join(rf"{word}\b" for word in grammar.percent)
+    return re.compile(
+        rf"{gap}(?<![\w.,/])(?P<low>{_NUMBER})(?:\s?%?\s?(?:-|–|{grammar.range_words})\s?(?P<high>{_NUMBER}))?"
+        r"(?![\w/]|[.,]\d)(?:\s?(?:±|\+/-)\s?\d+(?:[.,]\d+)?)?\s?"
+        rf"(?P<unit>%|{percent}|[A-Za-z]+[/\d\w²³]*)?",
+        re.IGNORECASE,
+    )

@@ -9,7 +9,8 @@ from pathlib import Path
 from preprocess.labels.acdc_groups import GROUP, PATIENT_ID, Group, read_groups
 from preprocess.labels.kaggle_volumes import DIASTOLE, ID, SYSTOLE, read_volumes
 from preprocess.labels.sources import LabelSource, LabelTable, Reading
-from preprocess.reports.tokenise import LEFT_OUT, IdColumns, LedgerRow, Row
+from preprocess.reports.accounts import RowAccount, RowOutcome
+from preprocess.reports.matching import IdColumns, TableRow
 
 __all__ = ["acdc_labels", "kaggle_labels"]
 
@@ -27,12 +28,12 @@ def kaggle_labels(paths: Sequence[Path]) -> LabelTable:
     volumes = read_volumes(paths)
     source = LabelSource((SYSTOLE, DIASTOLE), ("lvef_percent", "edv_ml", "esv_ml"), _from_volumes)
     reason = "Id is no number of the Data Science Bowl (1–1140)"
-    unknown = tuple(LedgerRow("", LEFT_OUT, reason) for _ in range(volumes.unknown))
+    unknown = tuple(RowAccount("", RowOutcome.LEFT_OUT, reason) for _ in range(volumes.unknown))
     remedy = _REMEDY.format("folders <id>/study/… of the Data Science Bowl")
     return LabelTable(volumes.rows, IdColumns(ID, ID), source, unknown, remedy)
 
 
-def _from_volumes(row: Row) -> Reading:
+def _from_volumes(row: TableRow) -> Reading:
     esv, edv = (_millilitres(row[name]) for name in (SYSTOLE, DIASTOLE))
     if math.isnan(esv) or math.isnan(edv):
         return Reading(("", "", ""), "a volume is missing or no number")
@@ -62,7 +63,7 @@ def acdc_labels(folder: Path) -> LabelTable:
     return LabelTable(read_groups(folder), IdColumns(PATIENT_ID, PATIENT_ID), source, remedy=remedy)
 
 
-def _from_group(row: Row) -> Reading:
+def _from_group(row: TableRow) -> Reading:
     try:
         found = Group(row[GROUP])
     except ValueError:

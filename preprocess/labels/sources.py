@@ -6,8 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from preprocess.errors import PreprocessError
-from preprocess.labels.lvef import read_lvef
-from preprocess.reports.tokenise import KEPT, LEFT_OUT, IdColumns, LedgerRow, Row
+from preprocess.labels.lvef import LvefReader
+from preprocess.reports.accounts import RowAccount, RowOutcome
+from preprocess.reports.language.base import Language
+from preprocess.reports.matching import IdColumns, ReportTable, TableRow
 
 __all__ = ["LabelSource", "LabelTable", "Reading", "report_labels", "table_labels"]
 
@@ -19,9 +21,10 @@ class Reading:
     values: tuple[str, ...]
     reason: str = ""
 
-    def ledger_row(self, study: str) -> LedgerRow:
-        """What the ledger says of the study's row."""
-        return LedgerRow(study, LEFT_OUT if self.reason else KEPT, self.reason, sum(map(bool, self.values)))
+    def account(self, study: str) -> RowAccount:
+        """What became of the study's row."""
+        outcome = RowOutcome.LEFT_OUT if self.reason else RowOutcome.KEPT
+        return RowAccount(study, outcome, self.reason, sum(map(bool, self.values)))
 
 
 @dataclass(frozen=True)
@@ -36,9 +39,9 @@ class LabelSource:
 
     sources: tuple[str, ...]
     targets: tuple[str, ...]
-    read: Callable[[Row], Reading]
+    read: Callable[[TableRow], Reading]
 
-    def content(self, row: Row) -> str:
+    def content(self, row: TableRow) -> str:
         """What a row says; blank if nothing."""
         text = "\n".join(row[name].strip() for name in self.sources)
         return text if text.strip() else ""
@@ -56,21 +59,26 @@ class LabelTable:
         remedy: what to check if no row belongs to the store; empty for the usual advice.
     """
 
-    rows: Sequence[Row]
+    rows: Sequence[TableRow]
     ids: IdColumns
     source: LabelSource
-    ledger: tuple[LedgerRow, ...] = ()
+    ledger: tuple[RowAccount, ...] = ()
     remedy: str = ""
 
 
-def report_labels(text_column: str) -> LabelSource:
-    """`lvef_percent`, read from the report."""
+def report_labels(table: ReportTable, language: Language) -> LabelTable:
+    """`lvef_percent`, read from reports.
 
-    def read(row: Row) -> Reading:
-        reading = read_lvef(row[text_column])
+    Raises:
+        PreprocessError: LVEF cannot be read in this language.
+    """
+    reader = LvefReader(language)
+
+    def read(row: TableRow) -> Reading:
+        reading = reader.read(row[table.text_column])
         return Reading(("" if reading.percent is None else f"{reading.percent:g}",), reading.reason)
 
-    return LabelSource((text_column,), ("lvef_percent",), read)
+    return LabelTable(table.rows, table.ids, LabelSource((table.text_column,), ("lvef_percent",), read))
 
 
 def table_labels(columns: Sequence[str], ids: IdColumns) -> LabelSource:

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from preprocess.errors import PreprocessError
-from preprocess.labels.sources import table_labels
+from preprocess.labels.sources import LabelTable, table_labels
 from preprocess.labels.splits import SPLITS
 from preprocess.privacy.keys import SiteKey
-from preprocess.reports.tokenise import IdColumns, LedgerRow, match_rows
+from preprocess.reports.matching import IdColumns
 from preprocess.store.study_file import studies_in
-from preprocess.system.tables import csv_text, read_rows
+from preprocess.system.tables import read_rows
 
 __all__ = ["MasterTable", "read_master"]
 
@@ -49,26 +49,19 @@ class MasterTable:
         known = (_IDS.patient, _IDS.study, *_OTHERS)
         return [name for name in self.rows[0] if name and name not in known]
 
-    def labels(self, columns: Sequence[str], store: Path, key: SiteKey) -> tuple[str, list[LedgerRow]]:
-        """The label file of a store, a row per study, and what became of every row of the table.
+    def labels(self, columns: Sequence[str]) -> LabelTable:
+        """The table as labels, for `write_labels`.
 
         Raises:
-            PreprocessError: a column is missing, or no row belongs to a study of the store.
+            PreprocessError: a column is missing.
         """
         missing = [name for name in columns if name not in self.rows[0]]
         if missing:
             raise PreprocessError(f"{self.path} has no column {', '.join(missing)}", "check --columns")
-        source = table_labels(columns, _IDS)
-        studies = [study for _, study in studies_in(store)]
-        matching = match_rows(self.rows, _IDS, key, studies, source.content)
-        readings = {study: source.read(row) for study, row in matching.rows.items()}
-        nothing = ("",) * len(columns)
-        table = ((study, *(readings[study].values if study in readings else nothing)) for study in studies)
-        ledger = [*(reading.ledger_row(study) for study, reading in readings.items()), *matching.ledger]
-        return csv_text(("study", *columns), table), ledger
+        return LabelTable(self.rows, _IDS, table_labels(columns, _IDS))
 
-    def splits(self, store: Path, key: SiteKey) -> str:
-        """The split file of the store's studies that the table lists.
+    def splits(self, store: Path, key: SiteKey) -> list[tuple[str, str, str]]:
+        """Patient, study and split of the store's studies that the table lists.
 
         Raises:
             PreprocessError: an unknown split, a study or a patient with more than one, or no study of the store.
@@ -78,7 +71,7 @@ class MasterTable:
             given.setdefault(key.study(*_IDS.identifiers(row)), set()).add(row["split"])
         rows = [(*keys, split) for keys in studies_in(store) for split in sorted(given.get(keys[1], ()))]
         _check_splits(self.path, rows)
-        return csv_text(("patient", "study", "split"), rows)
+        return rows
 
 
 def _check_splits(path: Path, rows: Sequence[tuple[str, str, str]]) -> None:

@@ -7,13 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from preprocess import __version__
 from preprocess.errors import PreprocessError
 from preprocess.privacy.keys import check_keys
+from preprocess.system.files import write_text
 from preprocess.system.tables import read_text
 
-__all__ = ["SentenceIndex", "read_sentences"]
+__all__ = ["SentenceIndex", "index_text", "read_sentences", "write_sentences"]
 
-_INDEX_FIELDS = {"tokenizer": str, "tokenizer_sha256": str, "cls_id": int, "sep_id": int, "splitter": str}
+_FIELDS = {"tokenizer": str, "tokenizer_sha256": str, "cls_id": int, "sep_id": int, "splitter": str}
+_FIRST_LANGUAGE = "english"  # of every index that records none
+_REMEDY = "make it again with cmr-preprocess reports"
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,7 @@ class SentenceIndex:
         sep_id: id of `[SEP]`, which training puts after them.
         splitter: what found the sentences: `rules-1` or `stanza-<version>`.
         studies: study key to its sentences; only studies with at least one.
+        language: of the reports, by name; not necessarily one that this installation knows.
     """
 
     tokenizer: str
@@ -35,24 +40,41 @@ class SentenceIndex:
     sep_id: int
     splitter: str
     studies: dict[str, list[list[int]]]
+    language: str = _FIRST_LANGUAGE
+
+
+def index_text(index: SentenceIndex) -> str:
+    """The index as JSON, one study per line."""
+    head = {name: getattr(index, name) for name in _FIELDS}
+    head |= {"language": index.language, "software_version": __version__}
+    lines = (
+        f"{json.dumps(study)}: " + json.dumps({"sentences": sentences}, separators=(",", ":"))
+        for study, sentences in index.studies.items()
+    )
+    return json.dumps(head, indent=0)[:-2] + ',\n"studies": {\n' + ",\n".join(lines) + "\n}}\n"
+
+
+def write_sentences(path: Path, index: SentenceIndex) -> None:
+    """Write a sentence index."""
+    write_text(path, index_text(index))
 
 
 def read_sentences(path: Path) -> SentenceIndex:
-    """Read and check a sentence index.
+    """Read and check a sentence index; one without a language is English.
 
     Raises:
         PreprocessError: not JSON, a field is missing, or sentences that are not lists of token ids.
     """
-    remedy = "make it again with cmr-preprocess reports"
     try:
         content = json.loads(read_text(path))
     except json.JSONDecodeError as error:
-        raise PreprocessError(f"{path} is not JSON (line {error.lineno})", remedy) from None
-    content = content if isinstance(content, dict) else {}
-    fields: dict[str, Any] = {name: content.get(name) for name in _INDEX_FIELDS}
-    missing = [name for name, kind in _INDEX_FIELDS.items() if type(fields[name]) is not kind]
+        raise PreprocessError(f"{path} is not JSON (line {error.lineno})", _REMEDY) from None
+    content = {"language": _FIRST_LANGUAGE, **content} if isinstance(content, dict) else {}
+    kinds = {**_FIELDS, "language": str}
+    fields: dict[str, Any] = {name: content.get(name) for name in kinds}
+    missing = [name for name, kind in kinds.items() if type(fields[name]) is not kind]
     if missing or not isinstance(content.get("studies"), dict):
-        raise PreprocessError(f"{path} has no {', '.join(missing) or 'studies'}", remedy)
+        raise PreprocessError(f"{path} has no {', '.join(missing) or 'studies'}", _REMEDY)
     check_keys(path, content["studies"])
     studies = {study: _sentences(path, entry) for study, entry in content["studies"].items()}
     return SentenceIndex(**fields, studies=studies)
@@ -61,9 +83,7 @@ def read_sentences(path: Path) -> SentenceIndex:
 def _sentences(path: Path, entry: object) -> list[list[int]]:
     sentences = entry.get("sentences") if isinstance(entry, dict) else None
     if not (isinstance(sentences, list) and sentences and all(_is_sentence(item) for item in sentences)):
-        raise PreprocessError(
-            f"{path}: a study's sentences are not lists of token ids", "make it again with cmr-preprocess reports"
-        )
+        raise PreprocessError(f"{path}: a study's sentences are not lists of token ids", _REMEDY)
     return sentences
 
 

@@ -1,8 +1,4 @@
-"""From a radiology report to its sentences: the layout first, then sentence ends by rules or by stanza.
-
-Reports are dictated, wrapped, bulleted and headed by hand, so the layout is taken apart here for either splitter:
-lines that name the patient go, headings go, wrapped lines are joined, list items stand alone.
-"""
+"""From the blocks of a report to its sentences: by rules, or by stanza's neural tokenizer."""
 
 from __future__ import annotations
 
@@ -11,169 +7,82 @@ import pickle
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Protocol
 
 from preprocess.errors import PreprocessError
+from preprocess.reports.language.base import Language
+from preprocess.reports.language.english import ENGLISH
 
-__all__ = [
-    "Block",
-    "RuleSplitter",
-    "Splitter",
-    "StanzaSplitter",
-    "choose_splitter",
-    "report_blocks",
-    "split_sentences",
-    "without_identifiers",
-]
+__all__ = ["RuleSplitter", "Splitter", "StanzaSplitter", "choose_splitter", "split_sentences"]
 
-_SECTIONS = (
-    r"(?:cardiac |extra-?cardiac |non-?cardiac |additional |incidental )?findings?|(?:final )?impressions?"
-    r"|conclusions?|summary|opinion|interpretation|results?|measurements?|comments?|addendum|report|recommendations?"
-    r"|(?:clinical )?indications?(?: for (?:study|exam\w*))?|reason for (?:study|exam\w*)"
-    r"|(?:patient |clinical |medical |brief )?history|clinical (?:information|data|details|question|background)"
-    r"|technique|procedure|protocol|comparisons?|exam(?:ination)?|study|contrast"
-)
-_SECTION = re.compile(rf"(?P<name>{_SECTIONS})\s*:\s*(?P<rest>.*)", re.IGNORECASE)
-_BARE_SECTION = re.compile(_SECTIONS, re.IGNORECASE)
-_CAPITALS = re.compile(r"(?=(?:.*[A-Z]){4})[A-Z/&()-]+(?: [A-Z/&()-]+){0,4} ?:?")  # on a line of its own
-_LABEL = re.compile(r"[A-Z][\w /&().%,-]{1,45}:(?:\s|$)")
-_ITEM = re.compile(r"(?:[-–*•·▪‣]+\s+|\(?(?P<number>\d{1,2})[.)]\s+)(?=\S)")
-_RULER = re.compile(r"[\W_]+")
 
-# What names a person or a visit; the value ends with the line, or at the next section of a one-line report.
-_IDENTIFIER = re.compile(
-    r"\b(?:patient(?:'s)?(?: name| id| identifier| no\.?| number)?|(?:last |first |family |given )?name|mrn"
-    r"|(?:medical record|hospital|nhs|accession)(?: number| no\.?| id)?|d\.?o\.?b\.?|date of birth|birth ?date"
-    r"|ssn|social security(?: number)?|address|phone|telephone|fax|e-?mail"
-    r"|(?:date|time) of (?:exam\w*|study|service|scan|report)|(?:exam|study|scan|report|visit)? ?date(?:/time)?"
-    r"|(?:referring|ordering|requesting|attending|reading) (?:physician|doctor|provider|clinician|radiologist)"
-    r"|radiologist|cardiologist|(?:electronically |digitally )?signed(?: by| on)?"
-    r"|(?:reported|dictated|transcribed|interpreted|reviewed|approved|verified|read) (?:by|on|at))\s*[:#]"
-    rf"(?:(?!\b(?:{_SECTIONS})\s*:).)*",
-    re.IGNORECASE,
-)
-_SIGNATURE = re.compile(
-    r"^\W*(?:signed|dictated|transcribed|verified|reported) (?:by|on)\b.*|\b(?:electronic|digit)ally signed\b.*",
-    re.I,
-)
-_MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
-_DATE = re.compile(
-    r"\b(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/]\d{1,2}[-/](?:19|20)?\d\d|\d{1,2}\.\d{1,2}\.(?:19|20)\d\d"
-    rf"|\d{{1,2}}(?:st|nd|rd|th)?[ -]{_MONTH},?[ -](?:19|20)\d\d"
-    rf"|{_MONTH} \d{{1,2}}(?:st|nd|rd|th)?,? (?:19|20)\d\d)\b",
-    re.IGNORECASE,
-)
+def split_sentences(text: str, language: Language = ENGLISH) -> list[str]:
+    """Split one block at the ends of its sentences."""
+    ends = _ends(language)
+    parts = (part for chunk in ends.item.split(text) for part in ends.split(chunk.strip()))
+    return [part for part in parts if _is_sentence(part, language)]
 
-_ALWAYS = re.compile(r"(?:dr|mr|mrs|ms|prof|vs|e\.g|eg|i\.e|approx|cf|ca|fig|figs|incl|esp|viz|st|resp)")
-_BEFORE_NUMBER = re.compile(r"(?:nos?|ser|im|img|vol|pp?|min|max|avg|seg|grade|class|type|.*\d)")
-_END = re.compile(r"[.!?]+[\"')\]]*\s+(?=[\"'(\[]?[A-Z0-9<>~])|(?<=[a-z]{3})\.(?=[A-Z][a-z])")
-_INLINE_SECTION = re.compile(rf"(?<=[.;!?])[ \t]+(?=(?-i:[A-Z]))(?=(?:{_SECTIONS})\s*:)", re.IGNORECASE)
-_INLINE_ITEM = re.compile(r"(?<=[.;])\s+\(?\d{1,2}[.)]\s+(?=[A-Z])")
+
+def _is_sentence(text: str, language: Language) -> bool:
+    letters = "".join(filter(str.isalpha, text))
+    return len(letters) >= 2 and letters != language.date_word
 
 
 @dataclass(frozen=True)
-class Block:
-    """A paragraph, list item or labelled line, on one line, with the heading it stands under.
+class _Ends:
+    """Patterns of where sentences end.
 
     Attributes:
-        section: the heading in lower case; empty before the first one.
-        text: never empty.
+        stop: a possible end, with the blank behind it.
+        item: the number of a list item within a line.
+        abbreviation: what keeps a full stop from being an end, at the end of a text in lower case.
+        before_number: the same, if a number follows.
     """
 
-    section: str
-    text: str
+    stop: re.Pattern[str]
+    item: re.Pattern[str]
+    abbreviation: re.Pattern[str]
+    before_number: re.Pattern[str]
+
+    def split(self, text: str) -> Iterator[str]:
+        """The sentences of a text, the last one whether ended or not."""
+        start = 0
+        for match in self.stop.finditer(text):
+            before = text[start : match.start()].lower()
+            is_number_next = text[match.end()].isdigit()
+            if not (self.abbreviation.search(before) or (is_number_next and self.before_number.search(before))):
+                yield text[start : match.end()].strip()
+                start = match.end()
+        yield text[start:].strip()
 
 
-def without_identifiers(text: str, known: Sequence[str] = ()) -> str:
-    """Drop lines and fields that name the patient or the visit, dates, and the numbers given in `known`.
-
-    This is a safety net, not a de-identification: reports are to be de-identified before they come here.
-    """
-    for value in known:
-        if len(value.strip()) >= 4:
-            text = re.sub(rf"(?<!\w){re.escape(value.strip())}(?!\w)", " ", text, flags=re.IGNORECASE)
-    lines = (_SIGNATURE.sub("", _IDENTIFIER.sub("", line)) for line in text.splitlines())
-    return _DATE.sub("date", "\n".join(lines))
-
-
-def report_blocks(text: str) -> list[Block]:
-    """Take the layout of a report apart: headings, wrapped lines, lists and labelled lines."""
-    lines = [" ".join(line.split()) for line in _INLINE_SECTION.sub("\n", text).splitlines()]
-    capitals = None if text.isupper() else _CAPITALS
-    wrap = max(40, int(0.6 * max(map(len, lines), default=0)))
-    blocks: list[Block] = []
-    section, open_line, item = "", "", 0
-    for line in lines:
-        heading, rest = _heading(line, capitals)
-        section = section if heading is None else heading
-        match = _ITEM.match(rest)
-        if match and match["number"] and int(match["number"]) not in (1, item + 1) and _is_open(open_line):
-            match = None  # a wrapped sentence that goes on with a number
-        item = int(match["number"]) if match and match["number"] else item
-        rest = rest[match.end() :] if match else rest
-        starts = match is not None or heading is not None or _LABEL.match(rest) is not None
-        if blocks and not starts and _goes_on(open_line, rest, wrap):
-            blocks[-1] = Block(section, f"{blocks[-1].text} {rest}")
-        elif rest and not _RULER.fullmatch(rest):
-            blocks.append(Block(section, rest))
-        open_line = rest
-    return [block for block in blocks if any(sign.isalpha() for sign in block.text)]
-
-
-def _heading(line: str, capitals: re.Pattern[str] | None) -> tuple[str | None, str]:
-    """The heading a line opens with (None: it does not) and the rest of the line."""
-    match = _SECTION.match(line)
-    if match:
-        return match["name"].lower(), match["rest"]
-    bare = line.rstrip(" :")
-    alone = _BARE_SECTION.fullmatch(bare) or _LABEL.fullmatch(line) or (capitals and capitals.fullmatch(line))
-    if alone:
-        return bare.lower(), ""
-    return None, line
-
-
-def _is_open(line: str) -> bool:
-    return bool(line) and line[-1] not in ".!?:;"
-
-
-def _goes_on(previous: str, line: str, wrap: int) -> bool:
-    """Whether a line continues the one before: it was cut at the margin, or no sentence can start like this."""
-    if not previous or not line or _RULER.fullmatch(line):
-        return False
-    return len(previous) >= wrap or not line[0].isupper()
-
-
-def split_sentences(text: str) -> list[str]:
-    """Split one block at the ends of its sentences."""
-    return [part for chunk in _INLINE_ITEM.split(text) for part in _ended(chunk.strip()) if _is_sentence(part)]
-
-
-def _is_sentence(text: str) -> bool:
-    letters = "".join(filter(str.isalpha, text))
-    return len(letters) >= 2 and letters != "date"
-
-
-def _ended(text: str) -> Iterator[str]:
-    start = 0
-    for match in _END.finditer(text):
-        if not _is_abbreviation(text[start : match.start()], text[match.end()]):
-            yield text[start : match.end()].strip()
-            start = match.end()
-    yield text[start:].strip()
-
-
-def _is_abbreviation(before: str, following: str) -> bool:
-    """Whether the full stop after `before` belongs to an abbreviation, or to a number such as `3. 5`."""
-    word = before.rpartition(" ")[2].lstrip("([\"'").lower()
-    return bool(_ALWAYS.fullmatch(word) or (following.isdigit() and _BEFORE_NUMBER.fullmatch(word)))
+@cache
+def _ends(language: Language) -> _Ends:
+    capital, small = language.capitals, language.small
+    word = r"(?:\A|(?<= ))[(\[\"']*"
+    return _Ends(
+        stop=re.compile(
+            rf"[.!?]+[\"')\]]*\s+(?=[\"'(\[]?[{capital}0-9<>~])|(?<=[{small}]{{3}})\.(?=[{capital}][{small}])"
+        ),
+        item=re.compile(rf"(?<=[.;])\s+\(?\d{{1,2}}[.)]\s+(?=[{capital}])"),
+        abbreviation=re.compile(rf"{word}(?:{language.abbreviations})\Z"),
+        before_number=re.compile(rf"{word}(?:{language.before_number})\Z"),
+    )
 
 
 class Splitter(Protocol):
-    """Finds the sentences of a report's blocks."""
+    """Finds the sentences of a report's blocks.
+
+    Attributes:
+        name: recorded with every index.
+        language: of the reports.
+    """
 
     name: str
+    language: Language
 
     def split(self, blocks: Sequence[str]) -> list[str]:
         """Sentences in order."""
@@ -184,25 +93,30 @@ class RuleSplitter:
 
     name = "rules-1"
 
+    def __init__(self, language: Language = ENGLISH) -> None:
+        self.language = language
+
     def split(self, blocks: Sequence[str]) -> list[str]:
         """Sentences in order."""
-        return [sentence for block in blocks for sentence in split_sentences(block)]
+        return [sentence for block in blocks for sentence in split_sentences(block, self.language)]
 
 
 class StanzaSplitter:
     """stanza's neural tokenizer from local models; never fetches anything.
 
     Args:
-        folder: stanza's resources, with `resources.json` and `en/tokenize/*.pt`.
+        folder: stanza's resources, with `resources.json` and `<code>/tokenize/*.pt`.
+        language: of the reports.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, language: Language = ENGLISH) -> None:
         import stanza  # imports torch
 
         self.name = f"stanza-{stanza.__version__}"
+        self.language = language
         try:
             self._pipeline: Any = stanza.Pipeline(
-                "en", dir=str(folder), processors="tokenize", download_method=None, logging_level="ERROR"
+                language.code, dir=str(folder), processors="tokenize", download_method=None, logging_level="ERROR"
             )
         except (OSError, ValueError, KeyError, pickle.UnpicklingError) as error:
             raise PreprocessError(
@@ -214,41 +128,42 @@ class StanzaSplitter:
         """Sentences in order; a blank line between blocks is a sentence end for stanza."""
         document = self._pipeline("\n\n".join(blocks))
         texts = (" ".join(str(sentence.text).split()) for sentence in document.sentences)
-        return [text for text in texts if _is_sentence(text)]
+        return [text for text in texts if _is_sentence(text, self.language)]
 
 
-def _stanza_folder(folder: Path | None) -> Path | None:
-    """The folder with stanza's English tokenizer, looked for without importing stanza (it imports torch)."""
+def _stanza_folder(folder: Path | None, code: str) -> Path | None:
+    """The folder with stanza's tokenizer of a language, looked for without importing stanza (it imports torch)."""
     cached = sorted((Path.home() / ".cache" / "stanza").glob("*/resources"), reverse=True)
     environment = os.environ.get("STANZA_RESOURCES_DIR", "")
     usual = [*([Path(environment)] if environment else []), *cached, Path.home() / "stanza_resources"]
     for candidate in [folder] if folder else usual:
-        if (candidate / "resources.json").is_file() and any((candidate / "en" / "tokenize").glob("*.pt")):
+        if (candidate / "resources.json").is_file() and any((candidate / code / "tokenize").glob("*.pt")):
             return candidate
     return None
 
 
-def choose_splitter(kind: str, folder: Path | None = None) -> tuple[Splitter, str]:
+def choose_splitter(kind: str, folder: Path | None = None, language: Language = ENGLISH) -> tuple[Splitter, str]:
     """The splitter and why it was chosen.
 
     Args:
         kind: `rules`, `stanza`, or `auto`: stanza where its models are found, else rules.
         folder: stanza's resources; None looks in the usual places.
+        language: of the reports.
 
     Raises:
         PreprocessError: stanza was asked for and its models or the package are not here.
     """
     if kind == "rules":
-        return RuleSplitter(), "as asked"
-    found = _stanza_folder(folder)
+        return RuleSplitter(language), "as asked"
+    found = _stanza_folder(folder, language.code)
     try:
         version("stanza")
     except PackageNotFoundError:
         found, missing = None, "the package stanza is not installed"
     else:
-        missing = f"no English stanza models in {folder or 'the usual places'}"
+        missing = f"no {language.name.capitalize()} stanza models in {folder or 'the usual places'}"
     if found:
-        return StanzaSplitter(found), f"models in {found}"
+        return StanzaSplitter(found, language), f"models in {found}"
     if kind == "stanza":
         raise PreprocessError(missing, "give their folder with --stanza-dir, or use --splitter rules")
-    return RuleSplitter(), missing
+    return RuleSplitter(language), missing

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from preprocess.labels.splits import read_splits
+from preprocess.labels.splits import read_splits, study_splits
 from preprocess.store.views import View
 from preprocess.system.files import write_text
-from preprocess.system.tables import csv_text
-from preprocess.verification.duplicates import Clips, find_duplicates
+from preprocess.system.tables import csv_text, read_rows
+from preprocess.verification.duplicates import Clips, duplicate_groups, find_duplicates
 from preprocess.verification.places import unusual_places
 from preprocess.verification.store_check import StoreCheck
 
-__all__ = ["COLUMNS", "copies", "mark_leakage", "write_copies"]
+__all__ = ["COLUMNS", "copies", "mark_leakage", "read_copies", "write_copies"]
 
 COLUMNS = (
     "store_a",
@@ -81,8 +81,7 @@ def mark_leakage(pairs: pd.DataFrame, splits: Path) -> pd.DataFrame:
     Raises:
         PreprocessError: not a split file.
     """
-    table = read_splits(splits)
-    split = dict(zip(table["study"], table["split"], strict=True))
+    split = study_splits(read_splits(splits))
     marked: pd.DataFrame = pairs.copy()
     for side in ("a", "b"):
         marked[f"split_{side}"] = [split.get(study, "") for study in pairs[f"study_{side}"]]
@@ -94,3 +93,19 @@ def mark_leakage(pairs: pd.DataFrame, splits: Path) -> pd.DataFrame:
 def write_copies(path: Path, pairs: pd.DataFrame) -> None:
     """Write `duplicates.csv`; a header alone where there are none."""
     write_text(path, csv_text(COLUMNS, pairs[list(COLUMNS)].itertuples(index=False)))
+
+
+def read_copies(path: Path, patients: Iterable[str]) -> list[list[str]]:
+    """Sets of patients who hold the same scan.
+
+    Args:
+        path: `duplicates.csv` of `cmr-preprocess verify`.
+        patients: those of the store; others are left out.
+
+    Raises:
+        PreprocessError: no such table.
+    """
+    held = set(patients)
+    rows = read_rows(path, ["patient_a", "patient_b"])
+    pairs = [(row["patient_a"], row["patient_b"]) for row in rows]
+    return duplicate_groups((a, b) for a, b in pairs if a != b and {a, b} <= held)

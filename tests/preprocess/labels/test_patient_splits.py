@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 
 from preprocess.errors import PreprocessError
-from preprocess.labels.assign import Cohort, assign_patients, read_copies, split_table
-from preprocess.labels.splits import SPLITS, read_splits
+from preprocess.labels.assign import Patients, assign_patients, split_rows
+from preprocess.labels.splits import SPLITS, read_splits, write_splits
+from preprocess.verification.copies import read_copies
 
 FRACTIONS = (0.6, 0.1, 0.3)
 KEYS = [
@@ -22,26 +23,26 @@ LABELS = pd.Series({study: float(index) for index, (_, study) in enumerate(KEYS)
 @pytest.mark.parametrize("seed", range(12))
 @pytest.mark.parametrize("labels", [None, LABELS], ids=["plain", "stratified"])
 def test_fractions_hold_and_a_patient_is_in_one_split(tmp_path: Path, seed: int, labels: pd.Series | None) -> None:
-    cohort = Cohort.of(KEYS, labels)
+    cohort = Patients.of(KEYS, labels)
     assigned = assign_patients(cohort, FRACTIONS, seed)
     counts = Counter(assigned.values())
     assert all(abs(counts[split] - 97 * share) <= 1 for split, share in zip(SPLITS, FRACTIONS, strict=True))
     path = tmp_path / "splits.csv"
-    path.write_text(split_table(cohort, assigned))
+    write_splits(path, split_rows(cohort, assigned), overwrite=False)
     frame = read_splits(path)  # refuses a patient in two splits
     assert sorted(zip(frame["patient"], frame["study"], strict=True)) == sorted(KEYS)
 
 
 def test_the_same_seed_gives_the_same_splits_in_any_order() -> None:
-    first = assign_patients(Cohort.of(KEYS), FRACTIONS, 3)
-    assert first == assign_patients(Cohort.of(reversed(KEYS)), FRACTIONS, 3)
-    assert first != assign_patients(Cohort.of(KEYS), FRACTIONS, 4)
+    first = assign_patients(Patients.of(KEYS), FRACTIONS, 3)
+    assert first == assign_patients(Patients.of(reversed(KEYS)), FRACTIONS, 3)
+    assert first != assign_patients(Patients.of(KEYS), FRACTIONS, 4)
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_strata_have_their_share_in_each_split(seed: int) -> None:
     names = pd.Series({study: "hcm" if int(patient, 16) % 4 == 0 else "normal" for patient, study in KEYS})
-    cohort = Cohort.of(KEYS, names)
+    cohort = Patients.of(KEYS, names)
     assigned = assign_patients(cohort, FRACTIONS, seed)
     for stratum, size in Counter(cohort.strata.values()).items():
         counts = Counter(split for patient, split in assigned.items() if cohort.strata[patient] == stratum)
@@ -50,7 +51,7 @@ def test_strata_have_their_share_in_each_split(seed: int) -> None:
 
 
 def test_numbers_are_balanced_by_quantile() -> None:
-    cohort = Cohort.of(KEYS, LABELS)
+    cohort = Patients.of(KEYS, LABELS)
     assert len(set(cohort.strata.values())) == 5
     assigned = assign_patients(cohort, FRACTIONS, 1)
     means = [
@@ -61,13 +62,13 @@ def test_numbers_are_balanced_by_quantile() -> None:
 
 
 def test_patients_without_a_label_are_assigned_too() -> None:
-    cohort = Cohort.of(KEYS, LABELS[:10])
+    cohort = Patients.of(KEYS, LABELS[:10])
     assert set(assign_patients(cohort, FRACTIONS, 1)) == {patient for patient, _ in KEYS}
 
 
 def test_extending_keeps_what_was_assigned() -> None:
-    before = assign_patients(Cohort.of(KEYS[:60]), FRACTIONS, 1)
-    after = assign_patients(Cohort.of(KEYS), FRACTIONS, 2, before)
+    before = assign_patients(Patients.of(KEYS[:60]), FRACTIONS, 1)
+    after = assign_patients(Patients.of(KEYS), FRACTIONS, 2, before)
     assert {patient: after[patient] for patient in before} == before
     counts = Counter(after.values())
     assert all(abs(counts[split] - 97 * share) <= 2 for split, share in zip(SPLITS, FRACTIONS, strict=True))
@@ -85,7 +86,7 @@ def test_extending_keeps_what_was_assigned() -> None:
 )
 def test_impossible_fractions_are_refused(fractions: tuple[float, ...], words: str) -> None:
     with pytest.raises(PreprocessError, match=words):
-        assign_patients(Cohort.of(KEYS), fractions, 1)
+        assign_patients(Patients.of(KEYS), fractions, 1)
 
 
 def test_the_command_keeps_an_existing_file(site, command, tmp_path) -> None:
@@ -146,7 +147,7 @@ def test_wrong_split_files_are_refused(tmp_path: Path, rows: list[tuple[str, str
 
 @pytest.mark.parametrize("seed", range(6))
 def test_patients_with_the_same_scan_go_to_the_same_split(tmp_path: Path, seed: int) -> None:
-    cohort = Cohort.of(KEYS)
+    cohort = Patients.of(KEYS)
     patients = sorted(cohort.studies)
     pairs = [
         (patients[0], patients[1]),

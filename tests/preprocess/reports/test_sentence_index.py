@@ -39,11 +39,12 @@ def test_the_index_has_the_contracts_fields(site, index, write_table, vocab_fold
     assert outcome.code == 0
     content = json.loads(out.read_text())
     tokenizer = load_tokenizer(str(vocab_folder))
-    names = {"tokenizer", "tokenizer_sha256", "cls_id", "sep_id", "splitter", "software_version", "studies"}
+    names = {"tokenizer", "tokenizer_sha256", "cls_id", "sep_id", "splitter", "language", "software_version", "studies"}
     assert set(content) == names
     assert (content["cls_id"], content["sep_id"]) == (tokenizer.cls_id, tokenizer.sep_id)
     assert content["tokenizer_sha256"] == tokenizer.sha256
-    assert (content["splitter"], content["software_version"]) == ("rules-1", __version__)
+    assert (content["splitter"], content["language"]) == ("rules-1", "english")
+    assert content["software_version"] == __version__
     sentences = content["studies"][study]["sentences"]
     assert sentences == [tokenizer.encode(text) for text in ("The lv is dilated.", "Lvef is 34.", "Dcm, see .")]
     assert read_sentences(out).studies == {study: sentences}

@@ -7,13 +7,9 @@ from types import SimpleNamespace
 import pytest
 
 from preprocess.errors import PreprocessError
-from preprocess.reports.splitting import (
-    RuleSplitter,
-    choose_splitter,
-    report_blocks,
-    split_sentences,
-    without_identifiers,
-)
+from preprocess.reports.cleaning import without_identifiers
+from preprocess.reports.layout import report_blocks
+from preprocess.reports.splitting import RuleSplitter, choose_splitter, split_sentences
 
 
 def sentences(report: str) -> list[str]:

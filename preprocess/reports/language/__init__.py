@@ -1,0 +1,1 @@
+"""What the rules for reports know of a language: words and patterns, one module for each language."""
