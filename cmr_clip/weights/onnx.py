@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from cmr_clip.errors import CmrClipError
-from cmr_clip.weights.video import VideoModel
+from cmr_clip.models.video_model import VideoModel
 from preprocess.system.files import replacing
 
 __all__ = ["OnnxReport", "export_onnx"]
@@ -38,6 +38,7 @@ class _Outputs(nn.Module):
         self.model = model
 
     def forward(self, clips: Tensor) -> tuple[Tensor, Tensor]:
+        """Clips `[B, 3, T, H, W]` to features `[B, D]` and embeddings `[B, E]`."""
         features = self.model.features(clips)
         return features, self.model.project(features)
 
@@ -108,6 +109,6 @@ def _compare(module: nn.Module, batches: list[Tensor], path: Path) -> OnnxReport
         with torch.no_grad():
             wanted = module(clips)
         found = session.run(["features", "embeddings"], {"clips": clips.numpy()})
-        for index, (one, other) in enumerate(zip(found, wanted, strict=True)):
-            worst[index] = max(worst[index], float(np.abs(one - other.numpy()).max()))
+        for index, (ours, torchs) in enumerate(zip(found, wanted, strict=True)):
+            worst[index] = max(worst[index], float(np.abs(ours - torchs.numpy()).max()))
     return OnnxReport(*worst)
