@@ -18,7 +18,7 @@ from cmr_clip.weights.sources import Weights
 __all__ = ["FittedWeights", "empty_encoder", "fill", "resized", "wanted_shape"]
 
 _FAMILIES = (ENCODER, "video_proj.", "classifier_head.", "text_encoder.", "text_proj.")
-_KNOWN = (*_FAMILIES, "heads.", "classif_loss.", "log_temperature", "temperature")
+_KNOWN = (*_FAMILIES, "heads.", "objective.", "classif_loss.", "log_temperature", "temperature")
 
 
 @dataclass(frozen=True)
