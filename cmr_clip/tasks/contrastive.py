@@ -132,7 +132,7 @@ class ContrastivePretraining(VideoTask):
         torch.manual_seed(step_seed(batch["seeds"]))
 
     def training_step(self, batch: PairBatch, batch_idx: int) -> Tensor:
-        """One step on clips and sentences of B studies."""
+        """One step on clips `[B, 1, T, H, W]` and sentences `[B, L]` of B studies; the flooded loss, a scalar."""
         video = encode_in_chunks(self.model, (batch["clips"],), self.chunk_size)
         text = encode_in_chunks(self.model.embed_text, (batch["tokens"], batch["mask"]), self.chunk_size)
         with torch.autocast(self.device.type, enabled=False):  # in bf16 the loss would move in steps of 1/128

@@ -74,6 +74,7 @@ def export_onnx(model: VideoModel, path: Path, tolerance: float = _TOLERANCE) ->
 
 
 def _write(module: nn.Module, clips: Tensor, path: Path) -> None:
+    """Trace with clips `[B, 3, T, H, W]`, the batch left open."""
     exporter = logging.getLogger("torch.onnx")
     level = exporter.level
     exporter.setLevel(logging.ERROR)
@@ -96,6 +97,7 @@ def _write(module: nn.Module, clips: Tensor, path: Path) -> None:
 
 
 def _compare(module: nn.Module, batches: list[Tensor], path: Path) -> OnnxReport:
+    """Run both on batches of clips, each `[B, 3, T, H, W]`."""
     from onnxruntime import InferenceSession
 
     session = InferenceSession(str(path), providers=["CPUExecutionProvider"])

@@ -217,6 +217,17 @@ def test_weights_of_another_clip_shape_or_kind_do_not_start_a_training(pretraine
         load_tower_weights(other, mvit)
 
 
+def test_a_run_does_not_go_on_from_another_kind(
+    pretrained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checkpoint = torch.load(pretrained, weights_only=True)
+    checkpoint["cmr_clip"]["video_encoder"]["kind"] = "Cousin"  # its tensors have the same names and shapes
+    torch.save(checkpoint, tmp_path / "cousin.ckpt")
+    config = pretrained.parents[2] / "pretrain.yaml"
+    line = refused(["fit", "--config", config, "--ckpt_path", tmp_path / "cousin.ckpt"], capsys)
+    assert "video encoder is of kind Cousin, the model's of kind TinyConv" in line
+
+
 def described_as(path: Path, **changes: object) -> Path:
     """An mViT's checkpoint, its description changed; None takes a field away."""
     model = contrastive_model()
