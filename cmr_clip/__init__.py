@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cmr_clip.models.study_model import StudyModel, StudyResult
+    from cmr_clip.models.video_model import VideoModel
     from cmr_clip.weights.hub import fetch, from_pretrained
     from cmr_clip.weights.pair import LoadedPair, load_contrastive
     from cmr_clip.weights.receipt import LoadReport
     from cmr_clip.weights.study import load_study_model
-    from cmr_clip.weights.video import VideoModel, load_pretrained
+    from cmr_clip.weights.video import load_pretrained
 
 __all__ = [
     "LoadReport",
@@ -36,7 +37,7 @@ _PLACES = {
     "LoadedPair": "weights.pair",
     "StudyModel": "models.study_model",
     "StudyResult": "models.study_model",
-    "VideoModel": "weights.video",
+    "VideoModel": "models.video_model",
     "fetch": "weights.hub",
     "from_pretrained": "weights.hub",
     "load_contrastive": "weights.pair",

@@ -38,9 +38,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Read, check and write."""
+    from cmr_clip.weights.authors import with_legacy_positions
     from cmr_clip.weights.export import export_weights
     from cmr_clip.weights.sources import read_source
-    from cmr_clip.weights.video import with_legacy_positions
 
     notes = None if args.notes is None else _read_notes(args.notes)
     weights = read_source(args.checkpoint)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from cmr_clip.clips.spec import ClipSpec
-from cmr_clip.encoders.mvit.mvit import MViT
+from cmr_clip.encoders.protocol import VideoEncoder
 from cmr_clip.errors import CmrClipError
 from cmr_clip.models.heads import Head
 from cmr_clip.models.mil import BagOutput, GatedAttentionMIL
@@ -54,7 +54,7 @@ class StudyModel(VideoTower):
 
     def __init__(
         self,
-        video_encoder: MViT,
+        video_encoder: VideoEncoder,
         embed_dim: int,
         mil: GatedAttentionMIL,
         heads: Sequence[Head],

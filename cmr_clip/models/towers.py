@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from cmr_clip.encoders.bert import BertTextEncoder
-from cmr_clip.encoders.mvit.mvit import MViT
+from cmr_clip.encoders.protocol import VideoEncoder
 
 __all__ = ["ContrastiveModel", "Embeddings", "VideoTower"]
 
@@ -26,17 +26,17 @@ class VideoTower(nn.Module):
     Its parameter names are those of the paper authors' checkpoints: `video_encoder.*`, `video_proj.*`.
 
     Args:
-        video_encoder: clips `[B, 3, T, H, W]` to features `[B, D]`.
+        video_encoder: clips `[B, 1 or 3, T, H, W]` to features `[B, D]`.
         embed_dim: E, size of the shared space.
     """
 
-    def __init__(self, video_encoder: MViT, embed_dim: int = 512) -> None:
+    def __init__(self, video_encoder: VideoEncoder, embed_dim: int = 512) -> None:
         super().__init__()
         self.video_encoder = video_encoder
         self.video_proj = nn.Linear(video_encoder.out_features, embed_dim)
 
     def features(self, clips: Tensor) -> Tensor:
-        """Clips `[B, 1 or 3, T, H, W]` to the encoder's class-token features `[B, D]`."""
+        """Clips `[B, 1 or 3, T, H, W]` to the encoder's features `[B, D]`."""
         return cast(Tensor, self.video_encoder(clips))
 
     def project(self, features: Tensor) -> Tensor:
@@ -57,15 +57,15 @@ class ContrastiveModel(VideoTower):
         embed_dim: E, size of the shared space.
     """
 
-    def __init__(self, video_encoder: MViT, text_encoder: BertTextEncoder, embed_dim: int = 512) -> None:
+    def __init__(self, video_encoder: VideoEncoder, text_encoder: BertTextEncoder, embed_dim: int = 512) -> None:
         super().__init__(video_encoder, embed_dim)
         self.text_encoder = text_encoder
         self.text_proj = nn.Linear(text_encoder.out_features, embed_dim)
 
     def embed_text(self, tokens: Tensor, mask: Tensor) -> Tensor:
-        """Tokens `[B, L]` to L2-normalised embeddings `[B, E]`."""
+        """Tokens and their mask, `[B, L]` each, to L2-normalised embeddings `[B, E]`."""
         return F.normalize(self.text_proj(self.text_encoder(tokens, mask)), dim=-1)
 
     def pair(self, clips: Tensor, tokens: Tensor, mask: Tensor) -> Embeddings:
-        """Embed matched clips and reports."""
+        """Embed matched clips `[B, 1 or 3, T, H, W]` and reports `[B, L]`, whose mask is true on real tokens."""
         return Embeddings(cast(Tensor, self(clips)), self.embed_text(tokens, mask))

@@ -12,7 +12,7 @@ from cmr_clip.preflight.configuration import Plan
 from cmr_clip.preflight.findings import Findings
 from cmr_clip.tasks.base import VideoTask
 from cmr_clip.weights.files import read_checkpoint
-from cmr_clip.weights.into_task import load_kinetics
+from cmr_clip.weights.into_task import load_encoder_weights
 from cmr_clip.weights.receipt import require_match
 
 __all__ = ["check_folder", "check_model", "check_resume"]
@@ -36,7 +36,8 @@ def check_model(plan: Plan, findings: Findings) -> VideoTask | None:
     kinetics = plan.model.get("kinetics_weights")
     if model is not None and kinetics is not None and Path(kinetics).exists():
         with findings.attempt("weights"):
-            receipt = load_kinetics(model.model.video_encoder, Path(kinetics))
+            interpolate = bool(plan.model.get("interpolate_positions"))
+            receipt = load_encoder_weights(model.model.video_encoder, Path(kinetics), interpolate=interpolate)
             findings.ok("weights", f"all {len(receipt.loaded)} tensors of the video encoder are in {kinetics}")
     return None if missing else model
 

@@ -12,7 +12,8 @@ from pytorch_lightning.utilities.types import OptimizerLRScheduler
 
 from cmr_clip.clips.spec import ClipSpec
 from cmr_clip.data.store_module import StoreDataModule
-from cmr_clip.errors import CmrClipError
+from cmr_clip.encoders.registry import describe
+from cmr_clip.errors import CheckpointMismatchError, CmrClipError
 from cmr_clip.models.towers import VideoTower
 from cmr_clip.weights.receipt import require_match
 
@@ -45,11 +46,12 @@ class VideoTask(pl.LightningModule):
         self._views: list[str] | None = None
 
     def setup(self, stage: str) -> None:
-        """Check that the data module makes clips as the encoder takes them.
+        """Check that checkpoints will load again, and that the data module makes clips as the encoder takes them.
 
         Raises:
-            CmrClipError: it does not.
+            CmrClipError: the encoder's kind is not registered, or it takes other clips.
         """
+        describe(self.model.video_encoder)
         data = cast(StoreDataModule, cast(Any, self.trainer).datamodule)
         self._clip_spec, self._views = data.clip, data.views
         made = (data.clip.n_frames, data.clip.size, data.clip.size)
@@ -78,7 +80,7 @@ class VideoTask(pl.LightningModule):
         spec = {} if self._clip_spec is None else asdict(self._clip_spec)
         checkpoint["cmr_clip"] = {
             "task": type(self).__name__,
-            "video_encoder": self.model.video_encoder.config,
+            "video_encoder": describe(self.model.video_encoder),
             "embed_dim": self.model.video_proj.out_features,
             "preprocessing": spec,
             "views": self._views,
@@ -88,7 +90,14 @@ class VideoTask(pl.LightningModule):
         """Refuse a checkpoint of another model in one sentence.
 
         Raises:
-            CheckpointMismatchError: names or shapes differ.
+            CheckpointMismatchError: the kind of the encoder, names or shapes differ.
         """
+        said = (checkpoint.get("cmr_clip") or {}).get("video_encoder") or {}
+        kind = type(self.model.video_encoder).__name__
+        if said.get("kind", kind) != kind:
+            raise CheckpointMismatchError(
+                f"the checkpoint's video encoder is of kind {said['kind']}, the model's of kind {kind}",
+                "use the configuration it was trained with",
+            )
         state: dict[str, torch.Tensor] = checkpoint["state_dict"]
         require_match(state, self.state_dict(), "the checkpoint")

@@ -12,7 +12,7 @@ from torch import Tensor
 from cmr_clip.data.batches import BagBatch, PairBatch
 from cmr_clip.data.contrastive_module import ContrastiveDataModule
 from cmr_clip.encoders.bert import BertTextEncoder
-from cmr_clip.encoders.mvit.mvit import MViT
+from cmr_clip.encoders.protocol import VideoEncoder
 from cmr_clip.errors import CmrClipError
 from cmr_clip.losses.flooding import flood
 from cmr_clip.losses.objectives import ContrastiveObjective, InfoNCE
@@ -22,8 +22,9 @@ from cmr_clip.runtime.distributed import mean_over_ranks
 from cmr_clip.tasks.base import VideoTask
 from cmr_clip.tasks.pair_loss import Negatives, pair_loss
 from cmr_clip.tasks.retrieval import StudyRetrieval
+from cmr_clip.tasks.step_seed import step_seed
 from cmr_clip.tasks.zero_shot import probe_directions
-from cmr_clip.weights.into_task import load_kinetics
+from cmr_clip.weights.into_task import load_encoder_weights
 from preprocess.reports.tokenizer import ReportTokenizer, load_tokenizer
 
 __all__ = ["ContrastivePretraining"]
@@ -35,9 +36,9 @@ class ContrastivePretraining(VideoTask):
     Args:
         video_encoder: the video encoder.
         text_encoder: the report encoder.
-        kinetics_weights: Kinetics-400 weights to start from (the paper does), pytorchvideo's or torchvision's file;
-            random without.
-        interpolate_positions: take Kinetics weights of another clip shape by interpolating positional embeddings.
+        kinetics_weights: weights to start the video encoder from: the paper's Kinetics-400 file of pytorchvideo, or any
+            other that holds this encoder (see `load_pretrained`); random without.
+        interpolate_positions: take such weights of another clip shape by interpolating positional embeddings.
         embed_dim: E, size of the shared space (the paper: 512).
         objective: the loss with its temperature; the paper's InfoNCE by default.
         flood_level: b of Eq. 3 (the paper: 0.05); validation is never flooded.
@@ -53,7 +54,7 @@ class ContrastivePretraining(VideoTask):
 
     def __init__(
         self,
-        video_encoder: MViT,
+        video_encoder: VideoEncoder,
         text_encoder: BertTextEncoder,
         kinetics_weights: Path | None = None,
         interpolate_positions: bool = False,
@@ -97,7 +98,9 @@ class ContrastivePretraining(VideoTask):
         super().setup(stage)
         self._check_vocabulary()
         if stage == "fit" and self.kinetics_weights is not None:
-            load_kinetics(self.model.video_encoder, self.kinetics_weights, interpolate=self.interpolate_positions)
+            load_encoder_weights(
+                self.model.video_encoder, self.kinetics_weights, interpolate=self.interpolate_positions
+            )
 
     def _data(self) -> ContrastiveDataModule:
         return cast(ContrastiveDataModule, cast(Any, self.trainer).datamodule)
@@ -126,10 +129,10 @@ class ContrastivePretraining(VideoTask):
 
     def on_train_batch_start(self, batch: PairBatch, batch_idx: int) -> None:
         """Let dropout depend on the samples of this step alone, so that a resumed run repeats it exactly."""
-        torch.manual_seed(hash(tuple(batch["seeds"])) % 2**63)
+        torch.manual_seed(step_seed(batch["seeds"]))
 
     def training_step(self, batch: PairBatch, batch_idx: int) -> Tensor:
-        """One step on clips and sentences of B studies."""
+        """One step on clips `[B, 1, T, H, W]` and sentences `[B, L]` of B studies; the flooded loss, a scalar."""
         video = encode_in_chunks(self.model, (batch["clips"],), self.chunk_size)
         text = encode_in_chunks(self.model.embed_text, (batch["tokens"], batch["mask"]), self.chunk_size)
         with torch.autocast(self.device.type, enabled=False):  # in bf16 the loss would move in steps of 1/128

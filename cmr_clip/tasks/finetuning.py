@@ -14,7 +14,7 @@ from torchmetrics import MetricCollection
 
 from cmr_clip.data.bag_module import StudyBagDataModule
 from cmr_clip.data.batches import BagBatch
-from cmr_clip.encoders.mvit.mvit import MViT
+from cmr_clip.encoders.protocol import VideoEncoder
 from cmr_clip.errors import CmrClipError
 from cmr_clip.models.heads import Head
 from cmr_clip.models.mil import BagOutput, GatedAttentionMIL
@@ -58,8 +58,8 @@ class StudyFinetuning(VideoTask):
         heads: the targets.
         encoder_checkpoint: weights of the encoder and the projection: a checkpoint of pretraining, ours or the paper
             authors', or an exported folder; random without.
-        interpolate_positions: interpolate the positional embeddings of those weights where the encoder takes clips of
-            another shape; without, such weights are refused.
+        interpolate_positions: bring those weights to the encoder's clip shape where they were trained on another (mViT
+            interpolates its positional embeddings, other kinds may refuse); without, such weights are refused.
         embed_dim: E, size of the shared space.
         hidden: width of the MIL trunk.
         layernorm: normalise the trunk's output.
@@ -73,7 +73,7 @@ class StudyFinetuning(VideoTask):
 
     def __init__(
         self,
-        video_encoder: MViT,
+        video_encoder: VideoEncoder,
         heads: Sequence[Head],
         encoder_checkpoint: Path | None = None,
         embed_dim: int = 512,

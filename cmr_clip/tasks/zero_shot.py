@@ -27,6 +27,7 @@ def probe_directions(model: ContrastiveModel, probes: Sequence[Probe], tokenizer
 
 
 def _embed(model: ContrastiveModel, tokenizer: ReportTokenizer, texts: Sequence[str]) -> Tensor:
+    """L2-normalised embeddings `[len(texts), E]`, fp32."""
     ids = [[tokenizer.cls_id, *tokenizer.encode(text), tokenizer.sep_id] for text in texts]
     tokens, mask = pad_tokens(ids)
     device = model.text_proj.weight.device

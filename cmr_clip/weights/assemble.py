@@ -4,41 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import cast
 
-import torch
 from torch import Tensor, nn
 
 from cmr_clip.clips.spec import ClipSpec
-from cmr_clip.encoders.mvit.mvit import MViT
-from cmr_clip.encoders.mvit.positions import Grid, resize_positions, token_grid
+from cmr_clip.encoders.protocol import ENCODER, ClipShape, VideoEncoder
+from cmr_clip.encoders.registry import EncoderDescription
 from cmr_clip.errors import CheckpointMismatchError, CmrClipError
+from cmr_clip.weights.files import errors_of
 from cmr_clip.weights.receipt import LoadReport, require_match
 from cmr_clip.weights.sources import Weights
 
-__all__ = ["Resized", "empty_encoder", "fill", "resized", "wanted_shape"]
+__all__ = ["FittedWeights", "empty_encoder", "fill", "resized", "wanted_shape"]
 
-_CLASS_HEAD = "video_encoder.head."
-_FAMILIES = ("video_encoder.", "video_proj.", "classifier_head.", "text_encoder.", "text_proj.")
-_KNOWN = (*_FAMILIES, "heads.", "classif_loss.", "log_temperature", "temperature")
+_FAMILIES = (ENCODER, "video_proj.", "classifier_head.", "text_encoder.", "text_proj.")
+_KNOWN = (*_FAMILIES, "heads.", "objective.", "classif_loss.", "log_temperature", "temperature")
 
 
 @dataclass(frozen=True)
-class Resized:
+class FittedWeights:
     """Weights brought to a clip shape.
 
     Attributes:
-        weights: with interpolated positional embeddings and the preprocessing of the new shape.
-        names: of the interpolated tensors.
+        weights: the encoder and the preprocessing are those of the new shape.
+        interpolated: names of the tensors that changed.
     """
 
     weights: Weights
-    names: tuple[str, ...]
+    interpolated: tuple[str, ...]
 
 
 def wanted_shape(
     trained: Sequence[int], clip_shape: Sequence[int] | None, n_frames: int | None, size: int | None
-) -> Grid:
+) -> ClipShape:
     """The clip shape that a caller asks for: `clip_shape`, or `n_frames` and `size`, or what the weights have.
 
     Raises:
@@ -53,54 +51,58 @@ def wanted_shape(
     return shape
 
 
-def resized(weights: Weights, shape: Grid) -> Resized:
-    """Interpolate the positional embeddings to another clip shape.
+def resized(weights: Weights, shape: ClipShape) -> FittedWeights:
+    """Bring the video encoder to another clip shape, if it is another than the weights were trained on.
 
     Raises:
-        CmrClipError: the preprocessing of the weights makes other clips than their encoder takes.
-        CheckpointMismatchError: the embeddings do not have the shape that the weights say.
+        CmrClipError: that kind of encoder takes no other clips.
+        CheckpointMismatchError: the preprocessing of the weights makes other clips than their encoder takes.
     """
-    encoder, spec = weights.encoder, weights.preprocessing
-    trained = cast(Grid, tuple(encoder["clip_shape"]))
+    trained, spec = weights.encoder.clip_shape, weights.preprocessing
     made = (spec.n_frames, spec.size, spec.size)
     if made != trained and trained[1] == trained[2]:
         raise CheckpointMismatchError(
             f"{weights.path}: its preprocessing makes clips of {made}, its encoder takes {trained}",
             "export or train it again; a preprocessing belongs to one encoder",
         )
-    old, new = (token_grid(clip, encoder["patch_stride"]) for clip in (trained, shape))
-    state, names = resize_positions(weights.state, old, new)
+    if shape == trained:
+        return FittedWeights(weights, ())
+    own = {name.removeprefix(ENCODER): value for name, value in weights.state.items() if name.startswith(ENCODER)}
+    with errors_of(weights.path):
+        change = weights.encoder.kind.resize(own, weights.encoder.config, shape)
+    rest = {name: value for name, value in weights.state.items() if not name.startswith(ENCODER)}
     changed = replace(
         weights,
-        state=state,
-        encoder={**encoder, "clip_shape": list(shape)},
+        state={**{ENCODER + name: value for name, value in change.state.items()}, **rest},
+        encoder=EncoderDescription(weights.encoder.kind, change.config),
         preprocessing=_spec_of(spec, shape),
     )
-    return Resized(changed, names)
+    return FittedWeights(changed, tuple(ENCODER + name for name in change.interpolated))
 
 
-def _spec_of(spec: ClipSpec, shape: Grid) -> ClipSpec:
+def _spec_of(spec: ClipSpec, shape: ClipShape) -> ClipSpec:
     # Rows stand for the side of a clip that is not square; whoever asked for such clips makes them himself.
     return replace(spec, n_frames=shape[0], size=shape[1])
 
 
-def empty_encoder(weights: Weights) -> MViT:
-    """An encoder without values, for `fill`; saves the time and the random numbers of an initialisation.
+def empty_encoder(weights: Weights) -> VideoEncoder:
+    """The encoder that the weights describe, without values, for `fill`.
 
     Raises:
-        CmrClipError: the description has arguments that `MViT` does not know, or lacks some.
+        CmrClipError: its kind does not have such arguments.
+        CheckpointMismatchError: the tensors are of another kind of encoder than the description says.
     """
-    try:
-        with torch.device("meta"):
-            encoder = MViT(**weights.encoder)
-        if {name for name, _ in encoder.named_buffers()} <= set(encoder.state_dict()):
-            return encoder
-        with torch.random.fork_rng(devices=[]):  # buffers that no file holds must be computed
-            return MViT(**weights.encoder)
-    except TypeError as error:
-        raise CmrClipError(
-            f"{weights.path} describes an encoder that this version does not know: {error}", "install a newer cmr-clip"
-        ) from error
+    with errors_of(weights.path):
+        encoder = weights.encoder.empty()
+    wanted = [ENCODER + name for name in encoder.state_dict()]
+    found = [name for name in weights.state if name.startswith(ENCODER)]
+    if found and not set(wanted) & set(found):
+        raise CheckpointMismatchError(
+            f"{weights.path} says that its encoder is of kind {weights.encoder.kind.__name__}, but holds none of that "
+            f"kind's {len(wanted)} tensors; its first is {found[0]}",
+            "its description and its tensors are of two models: train or export it again",
+        )
+    return encoder
 
 
 def fill(module: nn.Module, state: dict[str, Tensor], weights: Weights) -> LoadReport:
@@ -117,9 +119,8 @@ def fill(module: nn.Module, state: dict[str, Tensor], weights: Weights) -> LoadR
     """
     wanted = module.state_dict()
     report = require_match(state, wanted, str(weights.path))
-    extra = [name for name in report.unexpected if not name.startswith(_CLASS_HEAD)]
     families = {name.split(".")[0] + "." for name in wanted}
-    beyond = [name for name in extra if name.startswith(tuple(families & set(_FAMILIES)))]
+    beyond = [name for name in report.unexpected if name.startswith(tuple(families & set(_FAMILIES)))]
     if beyond:
         raise CheckpointMismatchError(
             f"{weights.path} is of another model: it has {len(beyond)} tensors that this one has no place for; "
@@ -127,11 +128,10 @@ def fill(module: nn.Module, state: dict[str, Tensor], weights: Weights) -> LoadR
             "give a checkpoint of the architecture that its description names",
         )
     module.load_state_dict({name: state[name] for name in wanted}, assign=True)
-    known = (*_KNOWN, _CLASS_HEAD)
     return replace(
         report,
-        unexpected=tuple(name for name in report.unexpected if not name.startswith(known)),
-        ignored=(*weights.ignored, *(name for name in report.unexpected if name.startswith(known))),
+        unexpected=tuple(name for name in report.unexpected if not name.startswith(_KNOWN)),
+        ignored=(*weights.ignored, *(name for name in report.unexpected if name.startswith(_KNOWN))),
         origin=weights.origin,
-        pool_norm_eps=weights.pool_norm_eps,
+        encoder=weights.encoder.summary(),
     )

@@ -17,6 +17,7 @@ from cmr_clip.clips.spec import ClipSpec
 from cmr_clip.errors import CmrClipError
 from cmr_clip.models.heads import Head
 from cmr_clip.models.study_model import StudyModel
+from cmr_clip.weights.authors import LICENCE, ORIGINS, VIEWS
 from cmr_clip.weights.folder import CONFIG, FORMAT, MODEL, PREPROCESSING, TOKENIZER, file_sha256
 from cmr_clip.weights.model_card import model_card
 from cmr_clip.weights.pair import build_pair
@@ -29,8 +30,6 @@ from preprocess.system.files import replacing, write_text
 __all__ = ["ExportedParts", "export_weights", "parts_of"]
 
 _CARD, _ONNX = "README.md", "model.onnx"
-_AUTHORS = ("authors_contrastive", "authors_finetuned")
-_AUTHORS_VIEWS = ["2CH", "3CH", "4CH", "SAX"]
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ def parts_of(weights: Weights) -> ExportedParts:
     if not weights.has_projection:
         raise CmrClipError(
             f"{weights.path} has no projection into the embedding space ({weights.origin})",
-            "export a model that was trained with reports; Kinetics weights load as they are",
+            "export a model that was trained with reports; weights of an encoder alone load as they are",
         )
     if any(name.startswith("classifier_head.") for name in weights.state):
         study, _ = build_study_model(weights)
@@ -130,7 +129,7 @@ def _made_from(weights: Weights) -> str:
 
 
 def _licence(weights: Weights) -> str | None:
-    return "cc-by-nc-4.0" if _made_from(weights) in _AUTHORS else None
+    return LICENCE if _made_from(weights) in ORIGINS else None
 
 
 def _config(weights: Weights, parts: ExportedParts) -> dict[str, Any]:
@@ -141,7 +140,7 @@ def _config(weights: Weights, parts: ExportedParts) -> dict[str, Any]:
         "made_from": _made_from(weights),
         "task": weights.described.get("task"),
         "legacy_positional_embeddings": bool(weights.described.get("legacy_positional_embeddings")),
-        "video_encoder": weights.encoder,
+        "video_encoder": weights.encoder.plain(),
         "embed_dim": len(parts.state["video_proj.bias"]),
         "text_encoder": None if text is None else {**text, "source": public_source(str(text["source"]))},
         "heads": parts.heads,
@@ -153,7 +152,7 @@ def _preprocessing(weights: Weights, parts: ExportedParts, tokenizer: ExportedTo
     return {
         "clip": asdict(spec),
         "steps": _steps(spec),
-        "views": weights.described.get("views", _AUTHORS_VIEWS if _made_from(weights) in _AUTHORS else None),
+        "views": weights.described.get("views", list(VIEWS) if _made_from(weights) in ORIGINS else None),
         "labels": [head["target"] for head in parts.heads],
         "tokenizer": None if tokenizer is None else {"source": tokenizer.source, "sha256": tokenizer.sha256},
     }

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pickle
 import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +15,11 @@ from torch import Tensor
 
 from cmr_clip.errors import CheckpointMismatchError, CmrClipError
 
-__all__ = ["read_checkpoint", "read_weights", "tensors_of"]
+__all__ = ["errors_of", "read_checkpoint", "read_weights", "strip_wrappers", "tensors_of"]
 
 _REFUSED = re.compile(r"(?:GLOBAL|Unsupported (?:global|class|operand)[: ]+(?:GLOBAL )?)\s*([\w.]+)")
 _STATE_KEYS = ("state_dict", "model_state")
+_WRAPPERS = ("module.", "model.", "_orig_mod.")
 
 
 def _harmless() -> list[Any]:
@@ -86,3 +89,40 @@ def tensors_of(checkpoint: dict[str, Any], path: Path) -> dict[str, Tensor]:
     if not state:
         raise CheckpointMismatchError(f"{path} holds no tensors", "give a checkpoint or a state dict")
     return {name: value.float() if value.is_floating_point() else value for name, value in state.items()}
+
+
+def strip_wrappers(state: Mapping[str, Tensor], origin: str) -> dict[str, Tensor]:
+    """Remove the prefixes of LightningModules, DDP and torch.compile, as often as they occur.
+
+    Whole prefixes only: `str.strip("model.")` would also eat the last letter of `…pos_embed_spatial`, which is how
+    the paper authors' loader loses two tensors.
+
+    Args:
+        state: tensors as the file names them.
+        origin: what an error calls the file.
+
+    Raises:
+        CheckpointMismatchError: two tensors would get one name.
+    """
+    out: dict[str, Tensor] = {}
+    for name, value in state.items():
+        bare = name
+        while bare.startswith(_WRAPPERS):
+            for prefix in _WRAPPERS:
+                bare = bare.removeprefix(prefix)
+        bare = bare.replace("._orig_mod.", ".")
+        if bare in out and not torch.equal(out[bare], value):
+            raise CheckpointMismatchError(
+                f"{origin} holds two different tensors for {bare}", "it mixes two models; save one model's state_dict"
+            )
+        out[bare] = value
+    return out
+
+
+@contextmanager
+def errors_of(path: Path) -> Iterator[None]:
+    """Put the file's name before errors from code that does not know it."""
+    try:
+        yield
+    except CmrClipError as error:
+        raise type(error)(f"{path}: {error.problem}", error.remedy) from error

@@ -6,8 +6,9 @@ import re
 from pathlib import Path
 
 from cmr_clip.errors import CmrClipError
+from cmr_clip.models.video_model import VideoModel
 from cmr_clip.weights.folder import CONFIG, MODEL, PREPROCESSING, TOKENIZER
-from cmr_clip.weights.video import VideoModel, load_pretrained
+from cmr_clip.weights.video import load_pretrained
 
 __all__ = ["fetch", "from_pretrained"]
 

@@ -1,4 +1,4 @@
-"""Weights into modules that a task has built already; `pretrained` builds the module from a file."""
+"""Weights into modules that a task has built already; `video` builds the module from a file."""
 
 from __future__ import annotations
 
@@ -6,72 +6,73 @@ import logging
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from torch import nn
+from torch import Tensor
 
 from cmr_clip.clips.spec import ClipSpec
-from cmr_clip.encoders.mvit.mvit import MViT
+from cmr_clip.encoders.protocol import ENCODER, VideoEncoder
 from cmr_clip.errors import CheckpointMismatchError
 from cmr_clip.models.towers import VideoTower
-from cmr_clip.weights.assemble import resized
+from cmr_clip.weights.assemble import FittedWeights, resized
+from cmr_clip.weights.files import errors_of
 from cmr_clip.weights.receipt import LoadReport, require_match
 from cmr_clip.weights.sources import Weights, read_source
 
-__all__ = ["load_kinetics", "load_tower_weights"]
+__all__ = ["load_encoder_weights", "load_tower_weights"]
 
 _log = logging.getLogger(__name__)
-_TOWER = ("video_encoder.", "video_proj.")
+_PROJECTION = "video_proj."
 
 
-def load_kinetics(encoder: MViT, path: Path, *, interpolate: bool = False) -> LoadReport:
-    """Load Kinetics-400 weights (pytorchvideo's `MVIT_B_16x4.pyth` or torchvision's `mvit_v1_b`) into an encoder.
-
-    The classification head has no place here; alias names of the pooling layers are left aside.
+def load_encoder_weights(encoder: VideoEncoder, path: Path, *, interpolate: bool = False) -> LoadReport:
+    """Load the encoder's part of any source into an encoder, for instance Kinetics-400 weights into an mViT.
 
     Args:
-        encoder: of the architecture that the weights were trained with.
-        path: the file.
-        interpolate: the positional embeddings, where the encoder takes clips of another shape.
+        encoder: of the kind and architecture that the weights were trained with.
+        path: see `load_pretrained`.
+        interpolate: bring the weights to the encoder's clip shape, where they were trained on another.
 
     Raises:
-        CheckpointMismatchError: it is of another encoder, or wants another epsilon after pooling.
+        CheckpointMismatchError: it is of another encoder, or of one with other settings.
+        CmrClipError: that kind of encoder takes no other clips.
     """
-    weights, interpolated = _read_for(encoder, path, interpolate)
-    prefix = _TOWER[0]
-    state = {name.removeprefix(prefix): value for name, value in weights.state.items() if name.startswith(prefix)}
-    wanted = encoder.state_dict()
-    report = require_match(state, wanted, str(path))
-    _require_eps(encoder, weights)
-    encoder.load_state_dict({name: state[name] for name in wanted})
-    return _signed(report, weights, interpolated)
+    change = _read_for(encoder, path, interpolate)
+    state = _part(change.weights, ENCODER)
+    report = require_match(state, encoder.state_dict(), str(path))
+    _require_alike(encoder, change.weights)
+    encoder.load_state_dict({name: state[name] for name in report.loaded})
+    return _signed(report, change)
 
 
-def _read_for(encoder: MViT, path: Path, interpolate: bool) -> tuple[Weights, tuple[str, ...]]:
-    """The weights, for the encoder's clip shape if wanted, and the names of interpolated tensors."""
+def _read_for(encoder: VideoEncoder, path: Path, interpolate: bool) -> FittedWeights:
+    """The weights, for the encoder's clip shape if wanted."""
     weights = read_source(path)
-    if not interpolate:
-        return weights, ()
-    change = resized(weights, encoder.clip_shape)
-    return change.weights, change.names
+    if not isinstance(encoder, weights.encoder.kind):
+        raise CheckpointMismatchError(
+            f"{path} holds an encoder of kind {weights.encoder.kind.__name__}, the model has one of kind "
+            f"{type(encoder).__name__}",
+            "give the model the encoder that the weights were trained with",
+        )
+    return resized(weights, encoder.clip_shape) if interpolate else FittedWeights(weights, ())
 
 
-def _signed(report: LoadReport, weights: Weights, interpolated: tuple[str, ...]) -> LoadReport:
+def _part(weights: Weights, prefix: str) -> dict[str, Tensor]:
+    """The tensors under a prefix, without it."""
+    return {name.removeprefix(prefix): value for name, value in weights.state.items() if name.startswith(prefix)}
+
+
+def _require_alike(encoder: VideoEncoder, weights: Weights) -> None:
+    with errors_of(weights.path):
+        encoder.require_alike(weights.encoder.config)
+
+
+def _signed(report: LoadReport, change: FittedWeights) -> LoadReport:
     return replace(
         report,
-        origin=weights.origin,
-        ignored=weights.ignored,
-        interpolated=interpolated,
-        pool_norm_eps=weights.pool_norm_eps,
+        origin=change.weights.origin,
+        ignored=change.weights.ignored,
+        interpolated=change.interpolated,
+        encoder=change.weights.encoder.summary(),
     )
-
-
-def _require_eps(encoder: MViT, weights: Weights) -> None:
-    eps = encoder.config["pool_norm_eps"]
-    if eps != weights.pool_norm_eps:
-        raise CheckpointMismatchError(
-            f"{weights.path} was trained with an epsilon of {weights.pool_norm_eps:g} after pooling, the encoder has "
-            f"{eps:g}",
-            f"set the encoder's pool_norm_eps: {weights.pool_norm_eps:g}",
-        )
 
 
 def load_tower_weights(
@@ -83,20 +84,24 @@ def load_tower_weights(
         tower: of the architecture that the weights were trained with.
         path: see `load_pretrained`.
         clip: how clips will be made for it; where the weights were trained on others, a warning names the fields.
-        interpolate: the positional embeddings, where the encoder takes clips of another shape.
+        interpolate: bring the weights to the encoder's clip shape, where they were trained on another.
 
     Raises:
         CheckpointMismatchError: it belongs to another encoder, or has no projection.
+        CmrClipError: that kind of encoder takes no other clips.
     """
-    weights, interpolated = _read_for(tower.video_encoder, path, interpolate)
-    state = {name: value for name, value in weights.state.items() if name.startswith(_TOWER)}
-    wanted = {name: value for name, value in tower.state_dict().items() if name.startswith(_TOWER)}
+    change = _read_for(tower.video_encoder, path, interpolate)
+    parts = {ENCODER: tower.video_encoder, _PROJECTION: tower.video_proj}
+    state = {name: value for name, value in change.weights.state.items() if name.startswith(tuple(parts))}
+    wanted = {prefix + name: value for prefix, part in parts.items() for name, value in part.state_dict().items()}
     report = require_match(state, wanted, str(path))
-    _require_eps(tower.video_encoder, weights)
+    _require_alike(tower.video_encoder, change.weights)
     if clip is not None:
-        _warn_of_other_clips(clip, weights)
-    nn.Module.load_state_dict(tower, {name: state[name] for name in wanted}, strict=False)
-    return _signed(report, weights, interpolated)
+        _warn_of_other_clips(clip, change.weights)
+    for prefix, part in parts.items():
+        found = _part(change.weights, prefix)
+        part.load_state_dict({name: found[name] for name in part.state_dict()})
+    return _signed(report, change)
 
 
 def _warn_of_other_clips(clip: ClipSpec, weights: Weights) -> None:

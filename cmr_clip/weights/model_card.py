@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from cmr_clip.encoders.registry import read_description
+
 __all__ = ["model_card"]
 
 _MADE_FROM = {
@@ -47,8 +49,8 @@ def _front_matter(licence: str | None) -> str:
 
 
 def _what(config: Mapping[str, Any]) -> str:
-    encoder = config["video_encoder"]
-    frames, rows, columns = encoder["clip_shape"]
+    encoder = read_description(config["video_encoder"], "config.json")
+    frames, rows, columns = encoder.clip_shape
     made = _MADE_FROM.get(config["made_from"], config["made_from"])
     text = config["text_encoder"]
     tower = f" Text tower: BERT ({text['source']}), pooling {text['pooling']}." if text else ""
@@ -58,8 +60,8 @@ def _what(config: Mapping[str, Any]) -> str:
         else ""
     )
     return (
-        f"mViT with {sum(encoder['depths'])} blocks for clips of {frames} frames of {rows} × {columns} pixels, "
-        f"{encoder['dims'][-1]} features, {config['embed_dim']}-dimensional embeddings; {made} "
+        f"{encoder.summary()}, for clips of {frames} frames of {rows} × {columns} pixels, "
+        f"{encoder.empty().out_features} features, {config['embed_dim']}-dimensional embeddings; {made} "
         f"(cmr-clip {config['cmr_clip_version']}).{legacy}{tower}\n"
     )
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from cmr_clip.errors import CmrClipError
-from cmr_clip.weights.video import VideoModel
+from cmr_clip.models.video_model import VideoModel
 from preprocess.system.files import replacing
 
 __all__ = ["OnnxReport", "export_onnx"]
@@ -38,6 +38,7 @@ class _Outputs(nn.Module):
         self.model = model
 
     def forward(self, clips: Tensor) -> tuple[Tensor, Tensor]:
+        """Clips `[B, 3, T, H, W]` to features `[B, D]` and embeddings `[B, E]`."""
         features = self.model.features(clips)
         return features, self.model.project(features)
 
@@ -73,6 +74,7 @@ def export_onnx(model: VideoModel, path: Path, tolerance: float = _TOLERANCE) ->
 
 
 def _write(module: nn.Module, clips: Tensor, path: Path) -> None:
+    """Trace with clips `[B, 3, T, H, W]`, the batch left open."""
     exporter = logging.getLogger("torch.onnx")
     level = exporter.level
     exporter.setLevel(logging.ERROR)
@@ -95,6 +97,7 @@ def _write(module: nn.Module, clips: Tensor, path: Path) -> None:
 
 
 def _compare(module: nn.Module, batches: list[Tensor], path: Path) -> OnnxReport:
+    """Run both on batches of clips, each `[B, 3, T, H, W]`."""
     from onnxruntime import InferenceSession
 
     session = InferenceSession(str(path), providers=["CPUExecutionProvider"])
@@ -108,6 +111,6 @@ def _compare(module: nn.Module, batches: list[Tensor], path: Path) -> OnnxReport
         with torch.no_grad():
             wanted = module(clips)
         found = session.run(["features", "embeddings"], {"clips": clips.numpy()})
-        for index, (one, other) in enumerate(zip(found, wanted, strict=True)):
-            worst[index] = max(worst[index], float(np.abs(one - other.numpy()).max()))
+        for index, (ours, torchs) in enumerate(zip(found, wanted, strict=True)):
+            worst[index] = max(worst[index], float(np.abs(ours - torchs.numpy()).max()))
     return OnnxReport(*worst)

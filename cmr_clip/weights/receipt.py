@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 from torch import Tensor
 
 from cmr_clip.errors import CheckpointMismatchError
 
-__all__ = ["LoadReport", "Origin", "require_match"]
-
-Origin = Literal["cmr_clip", "exported", "authors_contrastive", "authors_finetuned", "pytorchvideo", "torchvision"]
-"""Whose file it is: a checkpoint of `cmr-clip fit`, a folder of `cmr-clip export`, one of the paper authors'
-Lightning checkpoints, or Kinetics-400 weights of pytorchvideo or torchvision."""
+__all__ = ["LoadReport", "require_match"]
 
 
 @dataclass(frozen=True)
@@ -30,8 +25,11 @@ class LoadReport:
         interpolated: loaded after interpolation to another clip shape.
         replaced: taken from `legacy_positional_embeddings` instead of the checkpoint.
         untrained: filled at random on explicit request.
-        origin: whose file it is; None where weights went straight into a given module.
-        pool_norm_eps: epsilon of the LayerNorms after pooling, which follows the origin.
+        origin: whose file it is: `cmr_clip` (a checkpoint of `cmr-clip fit`), `exported` (a folder of `cmr-clip
+            export`), or the name that the encoder gives a file of another project, as mViT does: `authors_contrastive`
+            and `authors_finetuned` (the paper authors' Lightning checkpoints), `pytorchvideo` and `torchvision`
+            (Kinetics-400 weights). None where weights went straight into a given module.
+        encoder: the encoder in a few words, with settings that no tensor shows.
         notes: what the user should know beyond names.
     """
 
@@ -42,8 +40,8 @@ class LoadReport:
     interpolated: tuple[str, ...] = ()
     replaced: tuple[str, ...] = ()
     untrained: tuple[str, ...] = ()
-    origin: Origin | None = None
-    pool_norm_eps: float | None = None
+    origin: str | None = None
+    encoder: str = ""
     notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
@@ -51,8 +49,8 @@ class LoadReport:
         parts = ("loaded", "missing", "unexpected", "ignored", "interpolated", "replaced", "untrained")
         counts = ", ".join(f"{len(getattr(self, part))} {part}" for part in parts if getattr(self, part))
         origin = "" if self.origin is None else f"{self.origin}: "
-        eps = "" if self.pool_norm_eps is None else f"; eps after pooling {self.pool_norm_eps:g}"
-        return "\n".join([f"{origin}{counts or 'nothing loaded'}{eps}", *self.notes])
+        encoder = f"; {self.encoder}" if self.encoder else ""
+        return "\n".join([f"{origin}{counts or 'nothing loaded'}{encoder}", *self.notes])
 
 
 def require_match(state: Mapping[str, Tensor], wanted: Mapping[str, Tensor], origin: str) -> LoadReport:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cmr_clip.encoders.mvit.positions import Grid
+from cmr_clip.encoders.protocol import ClipShape
 from cmr_clip.errors import CheckpointMismatchError, CmrClipError
 from cmr_clip.models.heads import BinaryHead, Head, RegressionHead, heads_from_description
 from cmr_clip.models.mil import GatedAttentionMIL
@@ -57,22 +57,22 @@ def load_study_model(
         CheckpointMismatchError: no head in it, or only a part of the model.
     """
     weights = read_source(path)
-    return build_study_model(weights, target, wanted_shape(weights.encoder["clip_shape"], clip_shape, n_frames, size))
+    return build_study_model(weights, target, wanted_shape(weights.encoder.clip_shape, clip_shape, n_frames, size))
 
 
 def build_study_model(
-    weights: Weights, target: str | None = None, shape: Grid | None = None
+    weights: Weights, target: str | None = None, shape: ClipShape | None = None
 ) -> tuple[StudyModel, LoadReport]:
     """The model of weights that were read already; see `load_study_model`."""
     _require_head(weights)
-    change = resized(weights, shape or wanted_shape(weights.encoder["clip_shape"], None, None, None))
+    change = resized(weights, shape or weights.encoder.clip_shape)
     model = _empty_model(change.weights, target)
     wanted = {name: value for name, value in change.weights.state.items() if not name.startswith("heads.")}
     report = fill(model, {**wanted, **_label_statistics(change.weights, model)}, change.weights)
     report = replace(
         report,
         loaded=tuple(name for name in report.loaded if name in weights.state),
-        interpolated=change.names,
+        interpolated=change.interpolated,
         notes=(_NOT_TRAINED,) if weights.origin == "authors_finetuned" else (),
     )
     return model.eval(), report

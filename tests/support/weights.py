@@ -18,6 +18,7 @@ from cmr_clip.clips.spec import ClipSpec
 from cmr_clip.encoders.bert import BertTextEncoder
 from cmr_clip.encoders.mvit.mvit import MViT
 from cmr_clip.encoders.mvit.presets import mvit_b_16x4, mvit_tiny
+from cmr_clip.encoders.registry import describe
 from cmr_clip.models.mil import GatedAttentionMIL
 from cmr_clip.models.towers import ContrastiveModel, VideoTower
 
@@ -92,7 +93,7 @@ def our_description(tower: VideoTower, task: str, **more: Any) -> dict[str, Any]
     spec = ClipSpec(n_frames=4, size=32, field_of_view_mm=120)
     return {
         "task": task,
-        "video_encoder": tower.video_encoder.config,
+        "video_encoder": describe(tower.video_encoder),
         "embed_dim": tower.video_proj.out_features,
         "preprocessing": asdict(spec),
         **more,

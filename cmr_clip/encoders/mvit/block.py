@@ -58,6 +58,7 @@ class SdpaMultiScaleAttention(MultiScaleAttention):  # type: ignore[misc]
         return self.proj(attend(q, k, v, self.scale).flatten(2)), q_grid
 
     def _queries(self, x: Tensor, grid: Grid) -> tuple[Tensor, Grid]:
+        """Pooled, normalised queries `[B, 1 + T'·H'·W', heads, C]` of tokens `[B, 1 + T·H·W, D]` or a class token."""
         q = self.q(x)
         if self.pool_q is None:
             return self._split(q), grid
@@ -67,6 +68,7 @@ class SdpaMultiScaleAttention(MultiScaleAttention):  # type: ignore[misc]
         return self._normalise(self._split(q), self.norm_q), pooled_grid
 
     def _keys_and_values(self, x: Tensor, grid: Grid) -> tuple[Tensor, Tensor]:
+        """Pooled and normalised keys and values, `[B, M, heads, C]` each, of tokens `[B, 1 + T·H·W, D]`."""
         read = touched_grid(grid, self.pool_k.stride)
         if read != grid:
             x = x.index_select(1, touched_tokens(grid, self.pool_k.stride, x.device))
@@ -86,6 +88,18 @@ class SdpaMultiScaleAttention(MultiScaleAttention):  # type: ignore[misc]
     def _pool(
         self, tokens: Tensor, grid: Grid, weight: Tensor, pool: nn.Conv3d, *, compacted: bool = False
     ) -> tuple[Tensor, Grid]:
+        """Pool tokens `[B, 1 + T·H·W, D]` with `weight` `[D, 1, 3, 3, 3]`; the class token stays as it is.
+
+        Args:
+            tokens: of the grid, or those of it alone that the pooling reads.
+            grid: (T, H, W) of the tokens.
+            weight: of the depth-wise convolution.
+            pool: gives the stride.
+            compacted: the tokens are those that the pooling reads; see `touched_tokens`.
+
+        Returns:
+            `[B, 1 + T'·H'·W', D]` and (T', H', W').
+        """
         stride = cast(Grid, pool.stride)
         if compacted:
             stride = cast(Grid, tuple(min(step, 3) for step in stride))
@@ -94,10 +108,12 @@ class SdpaMultiScaleAttention(MultiScaleAttention):  # type: ignore[misc]
         return torch.cat([tokens[:, :1], pooled.flatten(1, 3)], dim=1), cast(Grid, tuple(pooled.shape[1:4]))
 
     def _split(self, tokens: Tensor) -> Tensor:
+        """`[B, L, heads · C]` to `[B, L, heads, C]`."""
         return tokens.view(*tokens.shape[:2], self.num_heads, -1)
 
     @staticmethod
     def _normalise(tokens: Tensor, norm: nn.Module) -> Tensor:
+        """LayerNorm over C of `[B, L, heads, C]`."""
         return cast(Tensor, norm(tokens)).to(matmul_dtype(tokens))
 
 

@@ -7,7 +7,7 @@ Vision Transformers", ICCV 2021.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, cast
 
@@ -17,11 +17,18 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
+from cmr_clip.clips.spec import ClipSpec
 from cmr_clip.encoders.mvit.block import MViTBlock, SdpaMultiScaleAttention
+from cmr_clip.encoders.mvit.foreign_names import FILES, origin_and_grid, rename
 from cmr_clip.encoders.mvit.kernels.pooling import Grid, PoolingKernel
-from cmr_clip.errors import CmrClipError
+from cmr_clip.encoders.mvit.positions import resize_positions, token_grid
+from cmr_clip.encoders.mvit.sizes import MVIT_B
+from cmr_clip.encoders.protocol import ClipShape, Recognised, Renamed, Resized, VideoEncoder
+from cmr_clip.errors import CheckpointMismatchError, CmrClipError
 
 __all__ = ["MViT", "MViTBlock", "PatchEmbed", "SdpaMultiScaleAttention"]
+
+_POOL_NORM_EPS = 1e-5  # of pytorchvideo 0.1.5 and the paper's code; torchvision has 1e-6
 
 
 class PatchEmbed(nn.Module):
@@ -53,7 +60,7 @@ class PatchEmbed(nn.Module):
         return patches.reshape(clips.shape[0], -1, channels), (windows.shape[1], rows, columns)
 
 
-class MViT(nn.Module):
+class MViT(VideoEncoder):
     """The video encoder: a clip in, its class-token feature out.
 
     Args:
@@ -72,22 +79,24 @@ class MViT(nn.Module):
         config: the arguments as plain values; `MViT(**config)` builds the same network.
     """
 
+    foreign_files = FILES
+
     def __init__(
         self,
-        clip_shape: Grid,
+        clip_shape: ClipShape,
         dims: Sequence[int],
         heads: Sequence[int],
         depths: Sequence[int],
         *,
         patch_kernel: Grid = (3, 7, 7),
         patch_stride: Grid = (2, 4, 4),
-        pool_norm_eps: float = 1e-5,
+        pool_norm_eps: float = _POOL_NORM_EPS,
         init_std: float = 0.02,
     ) -> None:
         super().__init__()
-        self.clip_shape = cast(Grid, tuple(clip_shape))
+        self.clip_shape = cast(ClipShape, tuple(clip_shape))
         self.out_features = dims[-1]
-        self.config: dict[str, Any] = {
+        self.config = {
             "clip_shape": list(clip_shape),
             "dims": list(dims),
             "heads": list(heads),
@@ -98,7 +107,7 @@ class MViT(nn.Module):
             "init_std": init_std,
         }
         self.patch_embed = PatchEmbed(dims[0], patch_kernel, patch_stride)
-        grid = tuple((size - 1) // step + 1 for size, step in zip(clip_shape, patch_stride, strict=True))
+        grid = token_grid(clip_shape, patch_stride)
         self.cls_positional_encoding = SpatioTemporalClsPositionalEncoding(
             embed_dim=dims[0], patch_embed_shape=grid, sep_pos_embed=True, has_cls=True
         )
@@ -161,13 +170,69 @@ class MViT(nn.Module):
             raise CmrClipError(f"checkpoint_stages is {stages}, the encoder has {known} stages", f"use 0 to {known}")
         self._checkpoint_stages = stages
 
+    @classmethod
+    def recognise(cls, state: Mapping[str, Tensor]) -> Recognised | None:
+        """An mViT-B of another project, its clip shape read from the positional embeddings.
+
+        Whether all its tensors are there is compared when they are loaded.
+
+        Raises:
+            CheckpointMismatchError: it was trained on clips that are not square.
+        """
+        known = origin_and_grid(state)
+        if known is None:
+            return None
+        origin, grid = known
+        frames, rows, columns = (tokens * step for tokens, step in zip(grid, MVIT_B["patch_stride"], strict=True))
+        with torch.device("meta"):
+            eps = 1e-6 if origin == "torchvision" else _POOL_NORM_EPS
+            config = cls((frames, rows, columns), **MVIT_B, pool_norm_eps=eps).config
+        authors = origin in ("authors_contrastive", "authors_finetuned")
+        make = ClipSpec.compat if authors else ClipSpec
+        return Recognised(origin, config, make(n_frames=frames, size=rows))
+
+    @classmethod
+    def rename(cls, state: Mapping[str, Tensor]) -> Renamed:
+        """Names of pytorchvideo, torchvision or the paper authors; a Kinetics class head and aliases are ignored."""
+        return rename(state)
+
+    @classmethod
+    def resize(cls, state: Mapping[str, Tensor], config: Mapping[str, Any], clip_shape: ClipShape) -> Resized:
+        """Interpolate the positional embeddings linearly along each axis.
+
+        Raises:
+            CmrClipError: they do not have the shape that `config` says.
+        """
+        old, new = (token_grid(shape, config["patch_stride"]) for shape in (config["clip_shape"], clip_shape))
+        resized, names = resize_positions(state, old, new)
+        return Resized(resized, {**config, "clip_shape": list(clip_shape)}, names)
+
+    def require_alike(self, trained: Mapping[str, Any]) -> None:
+        """Refuse weights of another epsilon after pooling; positional embeddings already show the clip shape.
+
+        Raises:
+            CheckpointMismatchError: the epsilons differ.
+        """
+        wanted, eps = float(trained.get("pool_norm_eps", _POOL_NORM_EPS)), self.config["pool_norm_eps"]
+        if eps != wanted:
+            raise CheckpointMismatchError(
+                f"it was trained with an epsilon of {wanted:g} after pooling, the encoder has {eps:g}",
+                f"set the encoder's pool_norm_eps: {wanted:g}",
+            )
+
+    @classmethod
+    def summary(cls, config: Mapping[str, Any]) -> str:
+        """Blocks, and the epsilon after pooling, which differs between projects and which no tensor shows."""
+        eps = config.get("pool_norm_eps", _POOL_NORM_EPS)
+        return f"mViT with {sum(config['depths'])} blocks, epsilon after pooling {eps:g}"
+
     def set_pooling(self, kernel: PoolingKernel) -> None:
         """Choose how the depth-wise pooling is computed; weights and function stay the same."""
         for block in self.blocks:
             cast(MViTBlock, block).attn.pooling = kernel
 
     def _add_positions(self, patches: Tensor) -> Tensor:
-        """`[B, T·H·W, D]` to `[B, 1 + T·H·W, D]`: the class token in front, positions added."""
+        """Tokens `[B, T·H·W, D]` to `[B, 1 + T·H·W, D]`: the class token in front, positions added."""
         known = self.cls_positional_encoding
         positions = known.pos_embed_spatial[:, None] + known.pos_embed_temporal[:, :, None]
         cls = (known.cls_token + known.pos_embed_class).expand(patches.shape[0], -1, -1)

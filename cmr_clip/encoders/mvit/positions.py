@@ -7,11 +7,10 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
+from cmr_clip.encoders.mvit.kernels.pooling import Grid
 from cmr_clip.errors import CmrClipError
 
-__all__ = ["Grid", "resize_positions", "token_grid"]
-
-Grid = tuple[int, int, int]
+__all__ = ["resize_positions", "token_grid"]
 
 _SPATIAL = "cls_positional_encoding.pos_embed_spatial"
 _TEMPORAL = "cls_positional_encoding.pos_embed_temporal"
@@ -58,6 +57,7 @@ def resize_positions(state: Mapping[str, Tensor], old: Grid, new: Grid) -> tuple
 
 
 def _check(name: str, value: Tensor, length: int) -> None:
+    """Refuse an embedding that is not `[1, length, D]`."""
     if value.ndim != 3 or value.shape[1] != length:
         raise CmrClipError(f"{name} has shape {tuple(value.shape)}, not [1, {length}, D]", "give its true clip_shape")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cmr_clip.encoders.mvit.mvit import MViT
+from cmr_clip.encoders.mvit.sizes import MVIT_B
 
 __all__ = ["mvit_b_16x4", "mvit_b_32x3", "mvit_tiny"]
 
@@ -24,13 +25,7 @@ def mvit_b_32x3(pool_norm_eps: float = 1e-5, checkpoint_stages: int = 0) -> MViT
 
 
 def _mvit_b(frames: int, pool_norm_eps: float, checkpoint_stages: int) -> MViT:
-    encoder = MViT(
-        (frames, 224, 224),
-        dims=(96, 192, 384, 768),
-        heads=(1, 2, 4, 8),
-        depths=(1, 2, 11, 2),
-        pool_norm_eps=pool_norm_eps,
-    )
+    encoder = MViT((frames, 224, 224), **MVIT_B, pool_norm_eps=pool_norm_eps)
     encoder.checkpoint_stages = checkpoint_stages
     return encoder
 

@@ -20,7 +20,7 @@ from cmr_clip.inference.embed import embed_store
 from cmr_clip.models.towers import VideoTower
 from cmr_clip.transforms.clip_transform import ClipTransform
 from cmr_clip.weights.export import export_weights
-from cmr_clip.weights.into_task import load_kinetics, load_tower_weights
+from cmr_clip.weights.into_task import load_encoder_weights, load_tower_weights
 from cmr_clip.weights.sources import read_source
 from tests.support.cohort import Cohort
 from tests.support.weights import authors_state, contrastive_model, mvit_b, mvit_b_with, save, save_contrastive
@@ -85,7 +85,7 @@ def test_kinetics_weights_start_an_encoder_of_another_clip_shape(tmp_path: Path)
     state = {n.removeprefix("model.video_encoder."): v for n, v in authors_state().items() if "video_encoder" in n}
     torch.save({"model_state": state}, tmp_path / "kinetics.pyth")
     encoder = mvit_b((8, 32, 48))
-    receipt = load_kinetics(encoder, tmp_path / "kinetics.pyth", interpolate=True)
+    receipt = load_encoder_weights(encoder, tmp_path / "kinetics.pyth", interpolate=True)
     assert (len(receipt.loaded), len(receipt.interpolated)) == (375, 2)
     wanted, _ = load_pretrained(tmp_path / "kinetics.pyth", clip_shape=(8, 32, 48))
     assert all(torch.equal(v, wanted.video_encoder.state_dict()[name]) for name, v in encoder.state_dict().items())

@@ -24,7 +24,7 @@ from cmr_clip.models.heads import BinaryHead, RegressionHead
 from cmr_clip.models.towers import VideoTower
 from cmr_clip.tasks.contrastive import ContrastivePretraining
 from cmr_clip.tasks.finetuning import Freeze, StudyFinetuning
-from cmr_clip.weights.into_task import load_kinetics, load_tower_weights
+from cmr_clip.weights.into_task import load_encoder_weights, load_tower_weights
 from cmr_clip.weights.video import load_pretrained
 from tests.support.cohort import TOKENIZER, Cohort
 
@@ -161,11 +161,12 @@ def test_kinetics_weights_load_and_others_are_refused(tmp_path: Path) -> None:
     state = {**source.state_dict(), "head.proj.weight": torch.zeros(400, 256)}
     state["blocks.0.attn._attention_pool_k.pool.weight"] = state["blocks.0.attn.pool_k.weight"]
     torch.save({"model_state": state}, tmp_path / "kinetics.pyth")
-    report = load_kinetics(target, tmp_path / "kinetics.pyth")
-    assert report.unexpected == ("head.proj.weight",)
+    report = load_encoder_weights(target, tmp_path / "kinetics.pyth")
+    assert (report.unexpected, len(report.ignored)) == ((), 2)
+    assert "video_encoder.head.proj.weight" in report.ignored
     assert all(torch.equal(value, source.state_dict()[name]) for name, value in target.state_dict().items())
     with pytest.raises(CheckpointMismatchError, match="pos_embed"):
-        load_kinetics(mvit_tiny(8, 32), tmp_path / "kinetics.pyth")
+        load_encoder_weights(mvit_tiny(8, 32), tmp_path / "kinetics.pyth")
 
 
 def test_an_unreadable_study_is_an_error_and_never_replaced(cohort: Cohort, tmp_path: Path) -> None:

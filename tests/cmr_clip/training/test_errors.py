@@ -86,10 +86,10 @@ def test_a_checkpoint_of_another_model_is_refused(cohort, tmp_path, capsys) -> N
     assert run("test", cohort, tmp_path, "--ckpt_path", str(other)) == 1
     assert "of another model" in one_line(capsys)
     assert run("fit", cohort, tmp_path, "--model.init_args.encoder_checkpoint", str(other)) == 1
-    assert "holds no mViT" in one_line(capsys)
+    assert "holds no known encoder (MViT)" in one_line(capsys)
     embed = ["embed", "--checkpoint", str(other), "--store", str(cohort.store), "--out", str(tmp_path / "e.parquet")]
     assert main(embed) == 1
-    assert "holds no mViT" in one_line(capsys)
+    assert "holds no known encoder (MViT)" in one_line(capsys)
 
 
 def test_a_pickle_is_never_executed(cohort, tmp_path, capsys) -> None:

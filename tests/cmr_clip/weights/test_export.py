@@ -300,7 +300,7 @@ def test_a_stranger_loads_a_folder_in_a_process_without_lightning(tmp_path: Path
     out = export(described_pair(tmp_path / "pair.ckpt"), tmp_path / "out")
     code = (
         "import sys; sys.modules['pytorch_lightning'] = None\n"
-        "import torch; from cmr_clip.models import from_pretrained\n"
+        "import torch; from cmr_clip import from_pretrained\n"
         f"print(tuple(from_pretrained({str(out)!r})(torch.zeros(2, 3, 4, 32, 32)).shape))"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

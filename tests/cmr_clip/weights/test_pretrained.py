@@ -14,11 +14,12 @@ import torch
 
 from cmr_clip import load_pretrained
 from cmr_clip.clips.spec import ClipSpec
-from cmr_clip.encoders.mvit.foreign_names import merge_aliases, strip_wrappers
+from cmr_clip.encoders.mvit.foreign_names import merge_aliases
 from cmr_clip.encoders.mvit.presets import mvit_tiny
 from cmr_clip.errors import CheckpointMismatchError, CmrClipError
 from cmr_clip.models.towers import VideoTower
-from cmr_clip.weights.into_task import load_kinetics, load_tower_weights
+from cmr_clip.weights.files import strip_wrappers
+from cmr_clip.weights.into_task import load_encoder_weights, load_tower_weights
 from tests.support.weights import (
     SMALL,
     authors_state,
@@ -98,6 +99,10 @@ def torchvision_state(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]
     return out
 
 
+def eps_of(model: VideoTower) -> float:
+    return model.video_encoder.config["pool_norm_eps"]
+
+
 def clips(count: int = 2, channels: int = 3) -> torch.Tensor:
     return torch.randn(count, channels, *SMALL, generator=torch.Generator().manual_seed(5))
 
@@ -106,7 +111,7 @@ def test_the_authors_contrastive_checkpoint(authors: Path) -> None:
     before = torch.get_rng_state()
     model, receipt = load_pretrained(authors)
     assert torch.equal(torch.get_rng_state(), before)
-    assert (receipt.origin, receipt.pool_norm_eps, len(receipt.loaded)) == ("authors_contrastive", 1e-5, 377)
+    assert (receipt.origin, eps_of(model), len(receipt.loaded)) == ("authors_contrastive", 1e-5, 377)
     assert (receipt.missing, receipt.unexpected) == ((), ("surprise",))
     assert set(receipt.ignored) == {name.removeprefix("model.") for name in EXTRAS}
     assert "legacy_positional_embeddings" in str(receipt)
@@ -146,7 +151,7 @@ def test_legacy_embeddings_are_for_that_checkpoint_and_its_shape_only(
 
 def test_kinetics_weights_give_features_and_embed_only_on_request(kinetics: Path) -> None:
     model, receipt = load_pretrained(kinetics)
-    assert (receipt.origin, receipt.pool_norm_eps, len(receipt.loaded)) == ("pytorchvideo", 1e-5, 375)
+    assert (receipt.origin, eps_of(model), len(receipt.loaded)) == ("pytorchvideo", 1e-5, 375)
     assert receipt.missing == ("video_proj.weight", "video_proj.bias")
     assert model.preprocessing == ClipSpec(n_frames=4, size=32)
     torch.testing.assert_close(model.features(clips()), mvit_b_with(kinetics_state())(clips()))
@@ -162,14 +167,14 @@ def test_kinetics_weights_give_features_and_embed_only_on_request(kinetics: Path
 def test_torchvisions_names_and_epsilon(tmp_path: Path) -> None:
     torch.save(torchvision_state(kinetics_state()), tmp_path / "mvit_v1_b.pth")
     model, receipt = load_pretrained(tmp_path / "mvit_v1_b.pth")
-    assert (receipt.origin, receipt.pool_norm_eps, len(receipt.loaded)) == ("torchvision", 1e-6, 375)
+    assert (receipt.origin, eps_of(model), len(receipt.loaded)) == ("torchvision", 1e-6, 375)
     assert receipt.unexpected == ()
     features = {eps: mvit_b_with(kinetics_state(), eps)(clips()) for eps in (1e-6, 1e-5)}
     torch.testing.assert_close(model.features(clips()), features[1e-6], atol=1e-6, rtol=1e-6)
     assert (features[1e-5] - features[1e-6]).abs().max() > 1e-5  # the epsilon is not a detail
     with pytest.raises(CheckpointMismatchError, match="pool_norm_eps: 1e-06"):
-        load_kinetics(mvit_b_with(kinetics_state()), tmp_path / "mvit_v1_b.pth")
-    assert load_kinetics(mvit_b_with(kinetics_state(), 1e-6), tmp_path / "mvit_v1_b.pth").origin == "torchvision"
+        load_encoder_weights(mvit_b_with(kinetics_state()), tmp_path / "mvit_v1_b.pth")
+    assert load_encoder_weights(mvit_b_with(kinetics_state(), 1e-6), tmp_path / "mvit_v1_b.pth").origin == "torchvision"
 
 
 def test_alias_names_alone_or_beside_the_first_ones(tmp_path: Path) -> None:
@@ -182,7 +187,7 @@ def test_alias_names_alone_or_beside_the_first_ones(tmp_path: Path) -> None:
         letter = part[-1]
         aliases[f"{head}.attn._attention_pool_{letter}.{part[:-2]}.{leaf}"] = value
     assert len(aliases) == 105
-    both, found = merge_aliases(state | aliases, "both")
+    both, found = merge_aliases(state | aliases)
     assert (set(both), set(found)) == (set(state), set(aliases))
     alone = {name: value for name, value in state.items() if name not in first} | aliases
     model, receipt = load_pretrained(save(tmp_path / "alone.ckpt", alone))
@@ -190,7 +195,7 @@ def test_alias_names_alone_or_beside_the_first_ones(tmp_path: Path) -> None:
     assert all(torch.equal(value, state[f"model.{name}"]) for name, value in model.state_dict().items())
     other = next(iter(aliases))
     with pytest.raises(CheckpointMismatchError, match="two different tensors"):
-        merge_aliases(state | aliases | {other: aliases[other] + 1}, "differ")
+        merge_aliases(state | aliases | {other: aliases[other] + 1})
 
 
 @pytest.mark.parametrize("prefix", ["", "module._orig_mod.model."])
@@ -214,7 +219,7 @@ def test_a_compiled_encoder_and_two_models_in_one_file() -> None:
     ("described", "message"),
     [
         ("nonsense", "does not describe its encoder: no video_encoder, embed_dim, preprocessing"),
-        ({"video_encoder": {"stages": 9}}, "describes an encoder that this version does not know"),
+        ({"video_encoder": {"stages": 9}}, "describes an encoder of kind MViT that this version does not know"),
         ({"preprocessing": {"n_frames": 4, "size": 32, "colour": True}}, "unknown fields: colour"),
         (
             {"preprocessing": {"n_frames": 8, "size": 32}},
@@ -238,7 +243,7 @@ def test_descriptions_that_cannot_be_followed(described: object, message: str, t
         ("video_encoder.blocks.15.", r"tensors are missing.*first video_encoder\.blocks\.15\."),
         ("video_encoder.norm_embed.bias", r"1 of 377 tensors are missing.*norm_embed\.bias"),
         ("video_proj.bias", r"1 of 377 tensors are missing.*video_proj\.bias"),
-        ("video_encoder.", "holds no mViT.*or only a part of one"),
+        ("video_encoder.", "holds no known encoder .MViT., or only a part of one"),
     ],
 )
 def test_a_part_is_refused(lost: str, message: str, tmp_path: Path) -> None:
@@ -285,7 +290,7 @@ def test_other_files_are_one_clear_error(tmp_path: Path) -> None:
         "text.ckpt": "no checkpoint of tensors",
         "list.ckpt": "no dictionary",
         "empty.ckpt": "holds no tensors",
-        "resnet.pth": r"holds no mViT .*layer4\.conv",
+        "resnet.pth": r"holds no known encoder .MViT.*layer4\.conv",
     }.items():
         with pytest.raises(CmrClipError, match=message):
             load_pretrained(tmp_path / name)
@@ -329,9 +334,9 @@ def test_other_clip_shapes_are_interpolated_and_the_preprocessing_follows(author
 
 
 @pytest.mark.slow
-def test_models_import_no_lightning() -> None:
+def test_the_names_for_users_import_no_lightning() -> None:
     code = (
-        "import sys, cmr_clip.models as m; [getattr(m, name) for name in m.__all__]; "
+        "import sys, cmr_clip as m; [getattr(m, name) for name in m.__all__]; "
         "sys.exit(any('lightning' in name and not name.startswith('lightning_utilities') for name in sys.modules))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

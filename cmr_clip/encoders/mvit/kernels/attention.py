@@ -13,7 +13,7 @@ _FEWEST_QUERIES = 256
 
 
 def matmul_dtype(tensor: Tensor) -> torch.dtype:
-    """The type in which matrix products of this tensor run: autocast's where it is on.
+    """The type in which matrix products of a tensor `[…]` run: autocast's where it is on.
 
     Autocast converts the input of each linear layer anew; converting once before three of them saves two passes.
     """
@@ -51,6 +51,7 @@ def _prefers_blocks(*tensors: Tensor) -> bool:
 
 
 def _attend_in_blocks(q: Tensor, k: Tensor, v: Tensor, scale: float) -> Tensor:
+    """Queries `[B, heads, L, C]`, keys and values `[B, heads, M, C]` to `[B, heads, L, C]`, a block at a time."""
     batch, heads, count, channels = q.shape
     out = q.new_empty(batch, count, heads, channels).transpose(1, 2)
     at_a_time = max(_FEWEST_QUERIES, _SCORES_AT_A_TIME // (heads * k.shape[2]))

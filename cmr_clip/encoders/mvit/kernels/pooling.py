@@ -57,6 +57,7 @@ def _trains(*tensors: Tensor) -> bool:
 
 
 def _sum_of_frames(video: Tensor, weight: Tensor, stride: Grid) -> Tensor:
+    """As `depthwise_pool`: `[B, T, H, W, D]` to `[B, T', H', W', D]`."""
     batch, frames, rows, columns, channels = video.shape
     pictures = video.reshape(batch * frames, rows, columns, channels).permute(0, 3, 1, 2)
     if video.device.type == "cpu" and video.dtype == torch.bfloat16:
@@ -73,17 +74,23 @@ def _sum_of_frames(video: Tensor, weight: Tensor, stride: Grid) -> Tensor:
 
 
 def _as_video(plane: Tensor, batch: int, frames: int) -> Tensor:
+    """`[B · T, D, H, W]` to `[B, T, H, W, D]`."""
     return plane.permute(0, 2, 3, 1).reshape(batch, frames, *plane.shape[2:], plane.shape[1])
 
 
 def _planes(pictures: Tensor, weight: Tensor, stride: Grid) -> list[Tensor]:
-    """What each frame adds to the frame after it, to itself and to the frame before it."""
+    """What each frame of `[B · T, D, H, W]` adds to the frame after it, to itself and to the frame before it.
+
+    Returns:
+        Three of `[B · T, D, H', W']`.
+    """
     return [
         F.conv2d(pictures, weight[:, :, tap], stride=stride[1:], padding=_REACH, groups=len(weight)) for tap in range(3)
     ]
 
 
 def _sum_of_taps(video: Tensor, weight: Tensor, stride: Grid) -> Tensor:
+    """As `depthwise_pool`: `[B, T, H, W, D]` to `[B, T', H', W', D]`."""
     sizes = [(size - 1) // step + 1 for size, step in zip(video.shape[1:4], stride, strict=True)]
     spans = [step * (size - 1) + 1 for size, step in zip(sizes, stride, strict=True)]
     padded = F.pad(video, (0, 0) + (_REACH, _REACH) * 3)
@@ -148,5 +155,6 @@ def _touched(size: int, step: int) -> int:
 
 
 def _positions(size: int, step: int, device: torch.device) -> Tensor:
+    """`[_touched(size, step)]` int64: the positions of one axis that are read, in order."""
     after = torch.arange(1, _touched(size, step) + 1, device=device)
     return after - 1 if step <= 2 * _REACH + 1 else step * (after // 3) + after % 3 - 1
