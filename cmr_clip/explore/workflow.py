@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cmr_clip.errors import CmrClipError
 from cmr_clip.explore.chart_map import ChartMap, Unit, coordinates, make_map, silhouettes
 from cmr_clip.explore.cohort import Cohort, join_cohorts, load_cohort
 from cmr_clip.explore.page import PageText, write_explorer
@@ -16,7 +17,6 @@ from cmr_clip.explore.projection import UmapSettings
 from cmr_clip.explore.strips import Strip, strips_of
 from cmr_clip.explore.variables import Variable, select_variables, variables_of
 from cmr_clip.inference.tables import read_labels, read_predictions
-from preprocess.errors import PreprocessError
 from preprocess.system.files import replacing, write_text
 
 __all__ = ["MapRequest", "MapResult", "map_store"]
@@ -108,11 +108,11 @@ def _load(request: MapRequest) -> Cohort:
     tables = [labels] + ([read_predictions(request.predictions)] if request.predictions else [])
     cohort = load_cohort(request.embeddings, request.store, tables)
     if request.labels and not set(labels["study"]) & set(cohort.studies["study"]):
-        raise PreprocessError("the labels name none of the embedded studies", "they need the store's study keys")
+        raise CmrClipError("the labels name none of the embedded studies", "they need the store's study keys")
     if not request.place:
         return cohort
     if not request.place_store:
-        raise PreprocessError("--place needs --place-store", "give the store of the studies to be placed")
+        raise CmrClipError("--place needs --place-store", "give the store of the studies to be placed")
     theirs = [labels]
     if request.place_predictions:
         theirs.append(read_predictions(request.place_predictions))

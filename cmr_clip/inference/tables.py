@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from preprocess.errors import PreprocessError
+from cmr_clip.errors import CmrClipError
 
 __all__ = ["Vectors", "mean_by", "read_embeddings", "read_labels", "read_predictions", "unit_length"]
 
@@ -34,7 +34,7 @@ def mean_by(vectors: Vectors, codes: npt.NDArray[np.intp], n: int) -> Vectors:
 
 def _require(path: Path, remedy: str) -> None:
     if not path.is_file():
-        raise PreprocessError(f"no file at {path}", remedy)
+        raise CmrClipError(f"no file at {path}", remedy)
 
 
 def _read_parquet(path: Path, remedy: str) -> pd.DataFrame:
@@ -42,7 +42,7 @@ def _read_parquet(path: Path, remedy: str) -> pd.DataFrame:
     try:
         return pd.read_parquet(path)
     except (ValueError, OSError) as error:  # pyarrow's ArrowInvalid is a ValueError
-        raise PreprocessError(f"{path} is not readable Parquet: {error}", remedy) from error
+        raise CmrClipError(f"{path} is not readable Parquet: {error}", remedy) from error
 
 
 def _read_csv(path: Path, remedy: str) -> pd.DataFrame:
@@ -50,13 +50,13 @@ def _read_csv(path: Path, remedy: str) -> pd.DataFrame:
     try:
         return pd.read_csv(path, dtype={"study": str, "patient": str})
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise PreprocessError(f"{path} is not a readable CSV table: {error}", remedy) from error
+        raise CmrClipError(f"{path} is not a readable CSV table: {error}", remedy) from error
 
 
 def _check_columns(frame: pd.DataFrame, names: Iterable[str], path: Path) -> None:
     missing = [name for name in names if name not in frame.columns]
     if missing:
-        raise PreprocessError(f"{path} has no column {', '.join(missing)}", f"it has {', '.join(frame.columns[:12])}")
+        raise CmrClipError(f"{path} has no column {', '.join(missing)}", f"it has {', '.join(frame.columns[:12])}")
 
 
 def read_embeddings(path: Path) -> tuple[pd.DataFrame, Vectors]:
@@ -65,12 +65,12 @@ def read_embeddings(path: Path) -> tuple[pd.DataFrame, Vectors]:
     _check_columns(frame, _CLIP_KEYS, path)
     features = sorted((name for name in frame.columns if _FEATURE.fullmatch(name)), key=lambda name: int(name[1:]))
     if not features:
-        raise PreprocessError(f"{path} has no embedding columns e0, e1, …", "make it with cmr-clip embed")
+        raise CmrClipError(f"{path} has no embedding columns e0, e1, …", "make it with cmr-clip embed")
     if frame.empty:
-        raise PreprocessError(f"{path} holds no clips", "was the store empty?")
+        raise CmrClipError(f"{path} holds no clips", "was the store empty?")
     vectors = frame[features].to_numpy(np.float32)
     if not np.isfinite(vectors).all():
-        raise PreprocessError(f"{path} holds values that are not finite", "the model diverged; embed with another one")
+        raise CmrClipError(f"{path} holds values that are not finite", "the model diverged; embed with another one")
     keys = frame[_CLIP_KEYS].reset_index(drop=True).astype({"study": str, "patient": str, "view": str, "slice": int})
     return keys, unit_length(vectors)
 
@@ -82,11 +82,11 @@ def read_labels(paths: Iterable[Path]) -> pd.DataFrame:
         frame = _read_csv(path, "labels are CSV tables with a column `study`")
         _check_columns(frame, ["study"], path)
         if frame["study"].duplicated().any():
-            raise PreprocessError(f"{path} names a study twice", "a label table has one row per study")
+            raise CmrClipError(f"{path} names a study twice", "a label table has one row per study")
         frame = frame.drop(columns=[name for name in ("patient",) if name in frame.columns])
         twice = sorted(set(frame.columns) & set(joined.columns) - {"study"})
         if twice:
-            raise PreprocessError(f"{path} repeats the label {', '.join(twice)}", "give each label in one table")
+            raise CmrClipError(f"{path} repeats the label {', '.join(twice)}", "give each label in one table")
         joined = joined.merge(frame, on="study", how="outer")
     return joined
 
