@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from cmr_clip.errors import CmrClipError
-from cmr_clip.inference.tables import Vectors, mean_by, read_embeddings
+from cmr_clip.tables.embeddings import Vectors, mean_by, read_embeddings
 from preprocess.store.manifest import read_manifest
 
 __all__ = ["Cohort", "join_cohorts", "load_cohort"]
