@@ -33,7 +33,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Embed and write."""
-    from cmr_clip.inference.embed import embed_store, write_embeddings
+    from cmr_clip.inference.embed import embed_store
+    from cmr_clip.tables.embeddings import write_embeddings
 
     with progress_bar() as progress:
         table = embed_store(

@@ -30,8 +30,8 @@ def run(args: argparse.Namespace) -> int:
     """Score, write, print."""
     from cmr_clip.data.probes import probe_truth, read_probes
     from cmr_clip.errors import CmrClipError
-    from cmr_clip.inference.tables import read_embeddings
     from cmr_clip.inference.zero_shot import score_studies
+    from cmr_clip.tables.embeddings import read_embeddings
     from cmr_clip.weights.pair import load_contrastive
     from preprocess.labels.splits import read_splits, studies_of_split
     from preprocess.labels.table import read_labels

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cmr_clip.inference.tables import Vectors, mean_by, read_embeddings
-from preprocess.errors import PreprocessError
+from cmr_clip.errors import CmrClipError
+from cmr_clip.tables.embeddings import Vectors, mean_by, read_embeddings
 from preprocess.store.manifest import read_manifest
 
 __all__ = ["Cohort", "join_cohorts", "load_cohort"]
@@ -64,7 +64,7 @@ def join_cohorts(cohort: Cohort, placed: Cohort | None) -> Cohort:
         return cohort
     ours, theirs = cohort.clip_vectors.shape[1], placed.clip_vectors.shape[1]
     if ours != theirs:
-        raise PreprocessError(
+        raise CmrClipError(
             f"embeddings of {ours} and of {theirs} dimensions can't share a map", "embed both with the same model"
         )
     return Cohort(
@@ -85,7 +85,7 @@ def _join_manifest(keys: pd.DataFrame, manifest: pd.DataFrame, store: Path) -> p
     joined: pd.DataFrame = keys.merge(known, on=on, how="left", indicator=True)
     lost = int((joined["_merge"] == "left_only").sum())
     if lost:
-        raise PreprocessError(
+        raise CmrClipError(
             f"{lost} of {len(joined)} embedded clips are not in {store / 'clips.parquet'}",
             "give the store that these embeddings were made from",
         )

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from cmr_clip.errors import CmrClipError
 from cmr_clip.explore.cohort import Cohort
-from preprocess.errors import PreprocessError
 from preprocess.store.views import View
 
 __all__ = ["MISSING_COLOUR", "Category", "Variable", "label_of", "select_variables", "variables_of", "words_of"]
@@ -134,7 +134,7 @@ def select_variables(variables: list[Variable], names: list[str] | None, limit: 
         return [variable for variable in variables if variable.name != "slice"][:limit]
     unknown = [name for name in names if name not in known]
     if unknown:
-        raise PreprocessError(f"can't colour by {', '.join(unknown)}", f"known are {', '.join(known)}")
+        raise CmrClipError(f"can't colour by {', '.join(unknown)}", f"known are {', '.join(known)}")
     return [known[name] for name in dict.fromkeys(names)]
 
 

@@ -11,8 +11,9 @@ import torch
 
 from cmr_clip.data.probes import Probe
 from cmr_clip.errors import CmrClipError
-from cmr_clip.inference.tables import Vectors, mean_by
 from cmr_clip.metrics.zero_shot import zero_shot_aurocs
+from cmr_clip.tables.embeddings import Vectors, mean_by
+from cmr_clip.tables.predictions import PREDICTION_COLUMNS, PredictionColumn
 from cmr_clip.tasks.zero_shot import probe_directions
 from cmr_clip.weights.pair import LoadedPair
 from preprocess.reports.tokenizer import load_tokenizer
@@ -25,7 +26,7 @@ class ZeroShotResult:
     """Scores of studies for findings.
 
     Attributes:
-        predictions: long table `study, patient, target, truth, score, model`; truth is empty where unknown.
+        predictions: a table of predictions, see `cmr_clip.tables.predictions`; truth is NaN where unknown.
         aurocs: per finding, with the numbers of studies that have it and that do not.
     """
 
@@ -67,10 +68,12 @@ def score_studies(
     names = [probe.finding for probe in probes]
     known = pd.DataFrame(index=studies["study"], columns=names, dtype=float) if truth is None else truth[names]
     labels = torch.tensor(known.reindex(studies["study"]).to_numpy(np.float32))
-    rows = pd.concat(
-        studies.assign(target=name, truth=labels[:, column].numpy(), score=scores[:, column].numpy())
-        for column, name in enumerate(names)
-    )
+    rows: list[pd.DataFrame] = []
+    for name, truths, values in zip(names, labels.T.numpy(), scores.T.numpy(), strict=True):
+        table = studies.copy()
+        table[PredictionColumn.TARGET], table[PredictionColumn.MODEL] = name, "zero-shot"
+        table[PredictionColumn.TRUTH], table[PredictionColumn.SCORE] = truths, values
+        rows.append(table[list(PREDICTION_COLUMNS)])
     aurocs = pd.DataFrame(
         {
             "finding": names,
@@ -79,4 +82,4 @@ def score_studies(
             "without": (labels == 0).sum(dim=0).tolist(),
         }
     )
-    return ZeroShotResult(rows.assign(model="zero-shot"), aurocs)
+    return ZeroShotResult(pd.concat(rows), aurocs)

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from rich.markup import escape
 from rich.table import Table
 
@@ -22,7 +21,7 @@ from preprocess.inspection.films import ASSUMED_CYCLE_MS, Film, beat_ms, write_g
 from preprocess.inspection.lookup import find_study, ledger_rows, load_study, printable
 from preprocess.pages.pictures import contact_sheet, cycle_frames, save_png
 from preprocess.qc.study_measures import gaps
-from preprocess.store.ledger import STORED
+from preprocess.store.ledger import STORED, Row
 from preprocess.store.study import CineStack, Study
 from preprocess.store.views import View
 
@@ -61,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
     say(_facts(study))
     say(_views(study))
     rows = ledger_rows(found)
-    if len(rows):
+    if rows:
         say(_ledger(rows))
     out = args.out or Path(f"inspect-{study.study}")
     written = _pictures(study, out, () if args.no_films else _WRITERS[args.format])
@@ -146,11 +145,11 @@ def _range(low: object, high: object) -> str:
     return f"{low}" if low == high else f"{low}–{high}"
 
 
-def _ledger(rows: pd.DataFrame) -> Table:
+def _ledger(rows: Sequence[Row]) -> Table:
     """What became of each series, what was left out last."""
     table = Table("outcome", "view", "position mm", "files", "frames", "why", title="Ledger", title_justify="left")
-    ordered = rows.sort_values("outcome", key=lambda outcomes: outcomes != STORED, kind="stable")
-    for row in ordered.to_dict("records"):
-        names = ("outcome", "view", "position_mm", "n_files", "n_frames", "reason")
-        table.add_row(*(escape(printable(str(row[name]))) for name in names))
+    for row in sorted(rows, key=lambda row: row.outcome != STORED):
+        position = "" if row.position_mm is None else str(row.position_mm)
+        cells = (row.outcome, row.view, position, str(row.n_files), str(row.n_frames), row.reason)
+        table.add_row(*(escape(printable(cell)) for cell in cells))
     return table
