@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from cmr_clip import __version__
 from cmr_clip.errors import ConfigurationError
-from preprocess.commands.registry import add_commands
+from preprocess.commands.registry import LazyCommand, add_commands
 from preprocess.errors import MendableError
 
 __all__ = ["main"]
@@ -19,7 +19,14 @@ _TRAINING = {
     "test": "run the test set through a checkpoint; writes metrics and predictions",
     "predict": "predict every study of a store, labelled or not",
 }
-_COMMANDS = ("check", "embed", "umap", "export", "zero_shot", "demo")
+_COMMANDS = {
+    "check": "check configuration, data, weights, memory and one step before a job is queued",
+    "embed": "embed every clip of a store: embeddings.parquet",
+    "umap": "map the embeddings: a picture and an interactive page with moving hearts",
+    "export": "write weights as safetensors with config, preprocessing and model card",
+    "zero-shot": "score studies for findings described in sentences: zero_shot.csv",
+    "demo": "simulate, convert, pretrain, fine-tune, embed and map, in minutes",
+}
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -31,7 +38,7 @@ def build_parser() -> argparse.ArgumentParser:
         "[--model.… --data.… --trainer.…]; cmr-clip fit --help lists every field.",
     )
     parser.add_argument("--version", action="version", version=__version__)
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=LazyCommand)
     for name, text in _TRAINING.items():
         commands.add_parser(name, help=text)
     add_commands(commands, "cmr_clip.commands", _COMMANDS)

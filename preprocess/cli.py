@@ -7,23 +7,23 @@ import sys
 from collections.abc import Sequence
 
 from preprocess import __version__
-from preprocess.commands.registry import add_commands
+from preprocess.commands.registry import LazyCommand, add_commands
 from preprocess.errors import PreprocessError
 
 __all__ = ["main"]
 
-_COMMANDS = (
-    "simulate",
-    "convert",
-    "import_legacy",
-    "views",
-    "verify",
-    "qc",
-    "inspect",
-    "reports",
-    "labels",
-    "splits",
-)
+_COMMANDS = {
+    "simulate": "draw a cohort of beating hearts as DICOM archives with reports and known truth",
+    "convert": "DICOM archives and folders to a study store",
+    "import-legacy": "HDF5 files of the paper's tools to a study store",
+    "views": "judge series descriptions by the view rules",
+    "verify": "check every file of a store, and find studies that are there twice",
+    "qc": "check a store: counts, distributions, pictures, outliers",
+    "inspect": "look at one study: facts, contact sheet, films",
+    "reports": "split and tokenize the reports of a store's studies",
+    "labels": "make a label file from reports (LVEF), a table or a public data set",
+    "splits": "divide the patients of a store into train, val and test",
+}
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -34,7 +34,7 @@ def build_parser() -> argparse.ArgumentParser:
         epilog="Usual order: simulate (or bring your own archives), convert, verify, qc, reports, labels, splits.",
     )
     parser.add_argument("--version", action="version", version=__version__)
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=LazyCommand)
     add_commands(commands, "preprocess.commands", _COMMANDS)
     return parser
 

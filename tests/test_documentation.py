@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -55,6 +57,39 @@ def test_help_is_complete(capsys: pytest.CaptureFixture[str]) -> None:
         for name, command in commands_of.choices.items():
             if name in ("fit", "validate", "test", "predict"):
                 continue
+            command.load()
             assert command.description, name
             for action in command._actions:
                 assert action.help, f"{name} {action.option_strings}"
+
+
+@pytest.mark.parametrize("package", ["preprocess", "cmr_clip"])
+def test_help_imports_nothing_heavy(package: str) -> None:
+    """Not a timed test: what takes the time is what is imported."""
+    code = f"""
+import sys
+from {package}.cli import main
+try:
+    main(["--help"])
+except SystemExit as end:
+    assert end.code == 0
+heavy = {{"numpy", "pandas", "h5py", "pydicom", "pyarrow", "torch", "rich", "pytorch_lightning"}}
+print("HEAVY", *sorted(heavy & set(sys.modules)))
+print("COMMANDS", *sorted(name for name in sys.modules if name.startswith("{package}.commands.")))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    heavy, commands_imported = done.stdout.splitlines()[-2:]
+    assert heavy == "HEAVY"
+    assert set(commands_imported.split()[1:]) <= {"preprocess.commands.registry"}
+
+
+def test_a_command_imports_no_other_command() -> None:
+    code = """
+import sys
+from preprocess.cli import build_parser
+build_parser().parse_args(["splits", "--store", "s", "--out", "o"])
+print(*sorted(name for name in sys.modules if name.startswith("preprocess.commands.")))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    others = {"simulate", "convert", "verify", "qc", "inspect", "reports", "labels", "views", "import_legacy"}
+    assert not {f"preprocess.commands.{name}" for name in others} & set(done.stdout.split())

@@ -64,7 +64,6 @@ FLOORS = {
     ),
 }
 OPEN = {  # importer and target
-    ("preprocess.labels.assign", "preprocess.verification.duplicates"): "the table is read by commands.splits",
     ("preprocess.dicom.frame", "preprocess.dicom.enhanced"): "read_images goes to dicom.reading",
     ("preprocess.phantom.anatomy.chest", "preprocess.phantom.scanner.contrast"): "contrast goes to phantom.anatomy",
 }

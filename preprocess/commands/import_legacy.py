@@ -27,9 +27,6 @@ from preprocess.legacy.study import LegacyJob
 from preprocess.recognition.site_rules import SiteRules
 from preprocess.reports.accounts import account_summary
 
-NAME = "import-legacy"
-HELP = "HDF5 files of the paper's tools to a study store"
-
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""

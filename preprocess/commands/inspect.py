@@ -25,9 +25,6 @@ from preprocess.store.ledger import STORED, Row
 from preprocess.store.study import CineStack, Study
 from preprocess.store.views import View
 
-NAME = "inspect"
-HELP = "look at one study: facts, contact sheet, films"
-
 
 @dataclass(frozen=True)
 class _Writer:

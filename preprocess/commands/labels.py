@@ -31,9 +31,6 @@ from preprocess.reports.language.registry import DEFAULT_LANGUAGE, language_name
 from preprocess.reports.matching import ReportTable
 from preprocess.system.tables import read_rows
 
-NAME = "labels"
-HELP = "make a label file from reports (LVEF), a table or a public data set"
-
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""

@@ -1,24 +1,54 @@
-"""Sub-commands of a command line, one module each: `NAME`, `HELP`, `configure(parser)` and `run(args)`."""
+"""Sub-commands of a command line, one module each: `configure(parser)` and `run(args)`, imported when it is chosen."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
-__all__ = ["add_commands"]
+__all__ = ["LazyCommand", "add_commands"]
 
 
-def add_commands(commands: argparse._SubParsersAction[Any], package: str, names: Iterable[str]) -> None:
-    """Register the modules `names` of a package; each module's docstring is its command's description."""
-    for name in names:
-        module = import_module(f"{package}.{name}")
-        command = commands.add_parser(
-            module.NAME,
-            help=module.HELP,
-            description=module.__doc__,
+class LazyCommand(argparse.ArgumentParser):
+    """The parser of a sub-command, whose module is imported once its arguments or its help are wanted.
+
+    So the help of the whole program costs no import of numpy, h5py or torch.
+    """
+
+    def __init__(self, *args: Any, module: str = "", **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self._module = module
+
+    def load(self) -> LazyCommand:
+        """Import the command's module, whose docstring describes it, and take over its arguments."""
+        if self._module:
+            module, self._module = import_module(self._module), ""
+            self.description = module.__doc__
+            module.configure(self)
+            self.set_defaults(run=module.run)
+        return self
+
+    def parse_known_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """Parse, as the parent class does, with the command's own arguments."""
+        self.load()
+        return super().parse_known_args(args, namespace)
+
+
+def add_commands(commands: argparse._SubParsersAction[Any], package: str, helps: Mapping[str, str]) -> None:
+    """Register the sub-commands of a package without importing them.
+
+    Args:
+        commands: made with `parser_class=LazyCommand`.
+        package: where the modules lie, called as the commands with `_` for `-`.
+        helps: a line for each command, in the order of the help.
+    """
+    for name, text in helps.items():
+        commands.add_parser(
+            name,
+            help=text,
+            module=f"{package}.{name.replace('-', '_')}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
-        module.configure(command)
-        command.set_defaults(run=module.run)

@@ -24,9 +24,6 @@ from preprocess.reports.splitting import choose_splitter
 from preprocess.reports.tokenise import index_reports
 from preprocess.reports.tokenizer import DEFAULT_TOKENIZER, load_tokenizer
 
-NAME = "reports"
-HELP = "split and tokenize the reports of a store's studies"
-
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""

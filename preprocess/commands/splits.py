@@ -22,9 +22,6 @@ from preprocess.verification.copies import read_copies
 if TYPE_CHECKING:
     import pandas as pd
 
-NAME = "splits"
-HELP = "divide the patients of a store into train, val and test"
-
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""

@@ -25,7 +25,6 @@ from preprocess.recognition.site_rules import SiteRules
 from preprocess.store.views import View
 
 NAME = "views"
-HELP = "judge series descriptions by the view rules"
 _SHOWN = 12  # disagreements that are printed
 
 
