@@ -20,8 +20,8 @@ from rich.table import Table
 from preprocess.commands.console import console, progress_bar
 from preprocess.inspection.films import ASSUMED_CYCLE_MS, Film, beat_ms, write_gif, write_mp4
 from preprocess.inspection.lookup import find_study, ledger_rows, load_study, printable
+from preprocess.inspection.slices import slice_distances
 from preprocess.pages.pictures import contact_sheet, cycle_frames, save_png
-from preprocess.qc.study_measures import gaps
 from preprocess.store.ledger import STORED
 from preprocess.store.study import CineStack, Study
 from preprocess.store.views import View
@@ -125,7 +125,7 @@ def _views(study: Study) -> Table:
 
 def _view_cells(stack: CineStack) -> dict[str, str]:
     n_slices, _, rows, cols = stack.pixels.shape
-    between = gaps(stack)[0]
+    between = slice_distances(stack)[0]
     gap = float(np.nanmedian(between)) if n_slices > 1 else math.nan
     beat, n_frames = beat_ms(stack), float(np.median(stack.n_frames))
     return {
