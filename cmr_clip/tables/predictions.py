@@ -91,9 +91,12 @@ def write_predictions(path: Path, predictions: Iterable[Prediction] | pd.DataFra
         path: the file.
         predictions: rows in their order, or the table itself with the columns `PREDICTION_COLUMNS`.
     """
-    if not isinstance(predictions, pd.DataFrame):
-        predictions = pd.DataFrame(map(vars, predictions), columns=list(PREDICTION_COLUMNS))
-    write_text(path, predictions[list(PREDICTION_COLUMNS)].to_csv(index=False))
+    table: pd.DataFrame
+    if isinstance(predictions, pd.DataFrame):
+        table = predictions
+    else:
+        table = pd.DataFrame(map(vars, predictions), columns=list(PREDICTION_COLUMNS))
+    write_text(path, table[list(PREDICTION_COLUMNS)].to_csv(index=False))
 
 
 def read_predictions(path: Path) -> Iterator[Prediction]:
