@@ -26,8 +26,8 @@ from preprocess.store.study_file import (
     write_study,
 )
 from preprocess.store.views import View
+from preprocess.verification.file_check import Task, check_file
 from preprocess.verification.problem import Check
-from preprocess.verification.study_file import Task, check_file
 
 KEYS = ("0" * 16, "1" * 16)
 OTHER_VALUES: dict[str, Any] = {
