@@ -19,7 +19,7 @@ from cmr_clip.explore.strips import Strip, strips_of
 from cmr_clip.explore.variables import Variable, select_variables, variables_of
 from preprocess.system.files import replacing, write_text
 
-__all__ = ["MapRequest", "MapResult", "map_store"]
+__all__ = ["MapRequest", "MapResult", "map_embeddings"]
 
 Track = Callable[[Iterable[tuple[int, Strip]], int], Iterable[tuple[int, Strip]]]
 
@@ -71,7 +71,7 @@ class MapResult:
     n_thumbnails: int
 
 
-def map_store(request: MapRequest, track: Track | None = None) -> MapResult:
+def map_embeddings(request: MapRequest, track: Track | None = None) -> MapResult:
     """Write picture, coordinates, `map.json` and the page.
 
     Args:
