@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from cmr_clip import __version__
 from cmr_clip.errors import ConfigurationError
 from preprocess.commands.registry import add_commands
-from preprocess.errors import PreprocessError
+from preprocess.errors import MendableError
 
 __all__ = ["main"]
 
@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return 0
         args = build_parser().parse_args(arguments)
         return int(args.run(args))
-    except PreprocessError as error:
+    except MendableError as error:
         print(f"cmr-clip: error: {error}", file=sys.stderr)
         return 2 if isinstance(error, ConfigurationError) else 1
     except KeyboardInterrupt:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from preprocess.errors import PreprocessError
+from preprocess.errors import MendableError
 
 __all__ = ["CheckpointMismatchError", "CmrClipError", "ConfigurationError"]
 
 
-class CmrClipError(PreprocessError):
+class CmrClipError(MendableError):
     """Bad input to training or exploration: one line that names the field and the remedy."""
 
 

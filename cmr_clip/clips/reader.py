@@ -11,17 +11,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import h5py
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import torch
 
 from cmr_clip.clips.batch import Clip
 from cmr_clip.clips.spec import subsample_frames
 from cmr_clip.errors import CmrClipError
-from preprocess.store.intensity import shown_window
+from preprocess.store.intensity import grey8, shown_window
 from preprocess.store.manifest import read_manifest
-from preprocess.store.study_file import open_study, read_clip, study_path
+from preprocess.store.schema import PIXEL_SPACING, attribute_value
+from preprocess.store.study_file import open_study, read_clip, study_path, view_data
 from preprocess.system.files import replacing
 
 __all__ = ["ClipKey", "ClipReader", "clip_keys"]
@@ -83,8 +82,7 @@ class ClipReader:
         """Read one clip.
 
         Raises:
-            PreprocessError: the study is not in the store or unreadable.
-            CmrClipError: it has no such view or slice.
+            PreprocessError: the study is not in the store, is damaged, or has no such view or slice.
         """
         if key in self._clips:
             return self._clips[key]
@@ -97,16 +95,10 @@ class ClipReader:
 
     def _read(self, key: ClipKey) -> Clip:
         file = self._file(key.patient, key.study)
-        try:
-            cine = read_clip(file, key.view, key.slice)
-            data = file[key.view]
-        except (KeyError, IndexError, ValueError) as error:
-            raise CmrClipError(
-                f"study {key.study} has no slice {key.slice} of view {key.view}",
-                "the manifest is of another store",
-            ) from error
-        frames = _as_uint8(cine[subsample_frames(len(cine), self.n_frames)], data)
-        row, column = (float(value) for value in data.attrs["pixel_spacing"])
+        cine = read_clip(file, key.view, key.slice)
+        data = view_data(file, key.view)
+        frames = grey8(cine[subsample_frames(len(cine), self.n_frames)], shown_window(data))
+        row, column = (float(value) for value in attribute_value(data, PIXEL_SPACING))
         return Clip(torch.from_numpy(frames), (row, column))
 
     def _file(self, patient: str, study: str) -> h5py.File:
@@ -143,13 +135,3 @@ def _is_copy_of(copy: Path, origin: Path) -> bool:
         return False
     ours, theirs = copy.stat(), origin.stat()
     return ours.st_size == theirs.st_size and abs(ours.st_mtime - theirs.st_mtime) < 0.01
-
-
-def _as_uint8(frames: npt.NDArray[Any], data: h5py.Dataset) -> npt.NDArray[np.uint8]:
-    """What an 8-bit store would hold: 16 bits go through the robust window of their stack."""
-    if frames.dtype == np.uint8:
-        return np.ascontiguousarray(frames)
-    low, high = shown_window(data)
-    share = ((frames.astype(np.float64) - low) / (high - low)).clip(0.0, 1.0)
-    levels: npt.NDArray[np.uint8] = np.rint(share * 255.0).astype(np.uint8)
-    return levels

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +16,8 @@ from cmr_clip.explore.charts import Bar, Series, bar_chart, line_chart, scatter_
 from cmr_clip.explore.html import data_url, escape
 from cmr_clip.explore.strips import cine_strip, spacing_of
 from cmr_clip.explore.variables import words_of
+from cmr_clip.tables.predictions import read_attention, read_predictions
+from preprocess.store.manifest import read_manifest
 from preprocess.store.study_file import open_study, read_clip
 from preprocess.store.views import View
 
@@ -41,14 +45,15 @@ class Heart:
 
 
 def read_table(path: Path) -> pd.DataFrame | None:
-    """A CSV or Parquet table, or None if there is none (or it is empty)."""
-    if not path.is_file() or path.stat().st_size == 0:
+    """A CSV table, or None if there is none (or it is empty)."""
+    if not _has_content(path):
         return None
-    if path.suffix == ".parquet":
-        table = pd.read_parquet(path)
-    else:
-        table = pd.read_csv(path, dtype={"study": str, "patient": str})
+    table = pd.read_csv(path, dtype={"study": str, "patient": str})
     return None if table.empty else table
+
+
+def _has_content(path: Path) -> bool:
+    return path.is_file() and path.stat().st_size > 0
 
 
 def _has(table: pd.DataFrame | None, *columns: str) -> bool:
@@ -59,14 +64,14 @@ def lvef_figure(run: Path) -> str | None:
     """Predicted against true LVEF, the pretrained encoder in front of the baseline."""
     series = []
     for folder, name in (("lvef", "pretrained"), ("lvef_baseline", "not pretrained")):
-        table = read_table(run / folder / "predictions.csv")
-        if table is None or not _has(table, "truth", "score"):
-            continue
-        known = table.dropna(subset=["truth", "score"])
-        if len(known):
-            error = float((known["truth"] - known["score"]).abs().mean())
-            text = f"{name}: off by {error:.1f} points on average"
-            series.append(Series(text, known["truth"].tolist(), known["score"].tolist()))
+        path = run / folder / "predictions.csv"
+        rows = read_predictions(path) if _has_content(path) else ()
+        pairs = [(row.truth, row.score) for row in rows if row.truth is not None]
+        known = [(truth, score) for truth, score in pairs if math.isfinite(truth - score)]
+        if known:
+            truths, scores = zip(*known, strict=True)
+            error = float(np.abs(np.subtract(truths, scores)).mean())
+            series.append(Series(f"{name}: off by {error:.1f} points on average", list(truths), list(scores)))
     return scatter_chart(series, "True LVEF (%)", "Predicted LVEF (%)") if series else None
 
 
@@ -114,23 +119,24 @@ def _curves(table: pd.DataFrame, names: Mapping[str, str]) -> list[Series]:
 
 def attention_figure(run: Path) -> str | None:
     """How the head shares its attention between views, beside equal shares of the clips."""
-    table = read_table(run / "lvef" / "attention.csv")
-    if table is None or not _has(table, "study", "view", "weight"):
-        return None
-    n_studies = table["study"].nunique()
-    size = table.groupby("study")["weight"].transform("size")
-    shares = table.groupby("view")["weight"].sum() / n_studies
-    equal = (1 / size).groupby(table["view"]).sum() / n_studies
-    order = [view.value for view in View if view.value in shares.index]
-    bars = [Bar(view, float(shares[view]), float(equal[view])) for view in order]
+    path = run / "lvef" / "attention.csv"
+    rows = list(read_attention(path)) if _has_content(path) else []
+    sizes = Counter(row.study for row in rows)
+    shares: defaultdict[str, float] = defaultdict(float)
+    equal: defaultdict[str, float] = defaultdict(float)
+    for row in rows:
+        shares[row.view] += row.weight / len(sizes)
+        equal[row.view] += 1 / sizes[row.study] / len(sizes)
+    order = [view.value for view in View if view.value in shares]
+    bars = [Bar(view, shares[view], equal[view]) for view in order]
     return share_chart(bars, "Share of attention by view", "every clip alike") if bars else None
 
 
 def sample_hearts(run: Path, most: int = 12) -> list[Heart]:
     """One beating heart per phenotype (or per study, if none is known), the views in turn."""
-    clips = read_table(run / "store" / "clips.parquet")
-    if clips is None:
+    if not (run / "store").is_dir():
         return []
+    clips = read_manifest(run / "store")
     labels = read_table(run / "truth_labels.csv")
     if labels is not None and _has(labels, "study", "phenotype"):
         chosen = labels[labels["study"].isin(clips["study"])].drop_duplicates("phenotype")

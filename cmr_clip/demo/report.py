@@ -12,13 +12,13 @@ from cmr_clip.demo.figures import (
     attention_figure,
     heart_rules,
     lvef_figure,
-    read_table,
     retrieval_figure,
     sample_hearts,
     training_figures,
 )
 from cmr_clip.explore.html import data_url, escape, fill, policy, read_template, write_page
 from cmr_clip.explore.variables import label_of
+from preprocess.store.ledger import STORED, Row, has_ledger, read_ledger
 
 __all__ = ["write_report"]
 
@@ -192,21 +192,20 @@ def _views(study: Mapping[str, Any]) -> str:
 
 
 def _ledger(run: Path) -> str:
-    table = read_table(run / "store" / "ledger.csv")
-    if table is None or "outcome" not in table.columns:
+    if not has_ledger(run / "store"):
         return ""
-    counts = Counter(_account(row) for row in table.fillna("").to_dict("records"))
-    order = sorted(counts, key=lambda account: (account[0] != "stored", account[0], -counts[account]))
+    counts = Counter(_account(row) for row in read_ledger(run / "store"))
+    if not counts:
+        return ""
+    order = sorted(counts, key=lambda account: (account[0] != STORED, account[0], -counts[account]))
     rows = [[escape(outcome), escape(reason), f"{counts[outcome, reason]:,}"] for outcome, reason in order]
     body = _table([("Outcome", ""), ("View or reason", ""), ("Series", "n")], rows)
     return _section("What the conversion kept and left out", "Every source series has a line in the ledger.", body)
 
 
-def _account(row: Mapping[Any, Any]) -> tuple[str, str]:
+def _account(row: Row) -> tuple[str, str]:
     """Outcome and reason of a ledger row; what was stored is told by its view."""
-    outcome = str(row["outcome"])
-    reason = row.get("view", "") if outcome == "stored" else row.get("reason", "")
-    return outcome.replace("_", " "), str(reason)
+    return row.outcome.replace("_", " "), row.view if row.outcome == STORED else row.reason
 
 
 def _duration(seconds: float) -> str:

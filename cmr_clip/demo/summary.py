@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+import math
 import platform
 import shlex
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from cmr_clip.demo.plan import DemoPlan, Step
+from cmr_clip.tables.predictions import Prediction, read_predictions
 from preprocess.store.manifest import read_manifest
 
 __all__ = ["accuracy_checks", "summarise"]
@@ -69,9 +70,13 @@ def _lvef(run: Path) -> dict[str, Any]:
         "mae_pretrained": pretrained["test/lvef_percent/mae"],
         "mae_baseline": baseline["test/lvef_percent/mae"],
         "mae_mean_predictor": pretrained["test/lvef_percent/mae_mean_predictor"],
-        "n": int(pd.read_csv(run / "lvef" / "predictions.csv")["truth"].notna().sum()),
+        "n": sum(_is_known(prediction) for prediction in read_predictions(run / "lvef" / "predictions.csv")),
         "unit": "percentage points",
     }
+
+
+def _is_known(prediction: Prediction) -> bool:
+    return prediction.truth is not None and not math.isnan(prediction.truth)
 
 
 def _real(plan: DemoPlan) -> list[dict[str, Any]]:
@@ -79,13 +84,12 @@ def _real(plan: DemoPlan) -> list[dict[str, Any]]:
         return []
     folder = plan.run / "real"
     clips = read_manifest(folder / "store")
-    predictions = pd.read_csv(folder / "predictions.csv")
     return [
         {
-            "study": str(study),
-            "predicted_lvef_percent": round(float(score), 1),
+            "study": prediction.study,
+            "predicted_lvef_percent": round(prediction.score, 1),
             "out_of_distribution": True,
-            "views": {str(k): int(n) for k, n in clips.loc[clips["study"] == study, "view"].value_counts().items()},
+            "views": dict(Counter(clips.loc[clips["study"] == prediction.study, "view"]).most_common()),
         }
-        for study, score in zip(predictions["study"], predictions["score"], strict=True)
+        for prediction in read_predictions(folder / "predictions.csv")
     ]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from cmr_clip.inference.tables import Vectors
+from cmr_clip.tables.embeddings import Vectors
 
 __all__ = ["UmapSettings", "nearest", "project", "silhouette"]
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from preprocess.pages.strips import USUAL_MM, Strip, cine_strip
+from preprocess.store.manifest import ClipColumn
 from preprocess.store.study_file import open_study, read_clip
 
 __all__ = ["by_importance", "spacing_of", "strips_of"]
@@ -41,5 +42,5 @@ def strips_of(clips: pd.DataFrame, max_bytes: int, size: int = 64) -> Iterator[t
 
 def spacing_of(clip: pd.Series[Any]) -> tuple[float, float]:
     """Distance of rows and of columns of a clip, mm, from its line of the manifest."""
-    row, col = (float(clip.get(name, np.nan)) for name in ("row_spacing_mm", "col_spacing_mm"))
+    row, col = (float(clip.get(name, np.nan)) for name in (ClipColumn.ROW_SPACING, ClipColumn.COL_SPACING))
     return (row, col) if row > 0 and col > 0 else (USUAL_MM, USUAL_MM)

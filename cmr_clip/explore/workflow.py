@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cmr_clip.errors import CmrClipError
+from cmr_clip.explore.annotations import join_labels, predicted_columns
 from cmr_clip.explore.chart_map import ChartMap, Unit, coordinates, make_map, silhouettes
 from cmr_clip.explore.cohort import Cohort, join_cohorts, load_cohort
 from cmr_clip.explore.page import PageText, write_explorer
@@ -15,11 +17,9 @@ from cmr_clip.explore.picture import draw_map
 from cmr_clip.explore.projection import UmapSettings
 from cmr_clip.explore.strips import Strip, strips_of
 from cmr_clip.explore.variables import Variable, select_variables, variables_of
-from cmr_clip.inference.tables import read_labels, read_predictions
-from preprocess.errors import PreprocessError
 from preprocess.system.files import replacing, write_text
 
-__all__ = ["MapRequest", "MapResult", "map_store"]
+__all__ = ["MapRequest", "MapResult", "map_embeddings"]
 
 Track = Callable[[Iterable[tuple[int, Strip]], int], Iterable[tuple[int, Strip]]]
 
@@ -71,7 +71,7 @@ class MapResult:
     n_thumbnails: int
 
 
-def map_store(request: MapRequest, track: Track | None = None) -> MapResult:
+def map_embeddings(request: MapRequest, track: Track | None = None) -> MapResult:
     """Write picture, coordinates, `map.json` and the page.
 
     Args:
@@ -104,18 +104,18 @@ def map_store(request: MapRequest, track: Track | None = None) -> MapResult:
 
 
 def _load(request: MapRequest) -> Cohort:
-    labels = read_labels(request.labels)
-    tables = [labels] + ([read_predictions(request.predictions)] if request.predictions else [])
+    labels = join_labels(request.labels)
+    tables = [labels] + ([predicted_columns(request.predictions)] if request.predictions else [])
     cohort = load_cohort(request.embeddings, request.store, tables)
     if request.labels and not set(labels["study"]) & set(cohort.studies["study"]):
-        raise PreprocessError("the labels name none of the embedded studies", "they need the store's study keys")
+        raise CmrClipError("the labels name none of the embedded studies", "they need the store's study keys")
     if not request.place:
         return cohort
     if not request.place_store:
-        raise PreprocessError("--place needs --place-store", "give the store of the studies to be placed")
+        raise CmrClipError("--place needs --place-store", "give the store of the studies to be placed")
     theirs = [labels]
     if request.place_predictions:
-        theirs.append(read_predictions(request.place_predictions))
+        theirs.append(predicted_columns(request.place_predictions))
     return join_cohorts(cohort, load_cohort(request.place, request.place_store, theirs, placed=True))
 
 

@@ -13,10 +13,10 @@ import torch
 
 from cmr_clip.data.bag_module import StudyBagDataModule
 from cmr_clip.errors import CmrClipError
+from cmr_clip.tables.embeddings import ClipName, embedding_table
 from cmr_clip.weights.video import load_pretrained
-from preprocess.system.files import replacing
 
-__all__ = ["embed_store", "write_embeddings"]
+__all__ = ["embed_store"]
 
 _log = logging.getLogger(__name__)
 
@@ -59,21 +59,12 @@ def embed_store(
     data = StudyBagDataModule(
         store, clip=tower.preprocessing, num_workers=num_workers, studies_per_eval_batch=batch_studies
     )
-    rows: list[tuple[str, str, str, int]] = []
+    clips: list[ClipName] = []
     vectors: list[np.ndarray[Any, np.dtype[np.float32]]] = []
     with torch.inference_mode():
         for raw in track(data.predict_dataloader()):
             batch = data.prepare(data.transfer_batch_to_device(raw, where, 0))
             vectors.append(tower(batch["clips"]).float().cpu().numpy())
             for study, patient, names in zip(batch["study"], batch["patient"], batch["clip_names"], strict=True):
-                rows.extend((study, patient, view, index) for view, index in names)
-    keys = pd.DataFrame(rows, columns=["study", "patient", "view", "slice"])
-    matrix = np.concatenate(vectors)
-    table: pd.DataFrame = keys.join(pd.DataFrame(matrix, columns=[f"e{i}" for i in range(matrix.shape[1])]))
-    return table
-
-
-def write_embeddings(table: pd.DataFrame, path: Path) -> None:
-    """Write the table as Parquet, under a temporary name first."""
-    with replacing(path) as temporary:
-        table.to_parquet(temporary, index=False)
+                clips.extend((study, patient, view, index) for view, index in names)
+    return embedding_table(clips, np.concatenate(vectors))

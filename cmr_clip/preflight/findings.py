@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Literal
 
-from preprocess.errors import PreprocessError
+from preprocess.errors import MendableError
 
 __all__ = ["Finding", "Findings", "Status"]
 
 Status = Literal["ok", "note", "failed"]
-_ERRORS = (PreprocessError, OSError, RuntimeError, ValueError, TypeError, LookupError, AttributeError, ImportError)
+# What a configuration, data or a machine that does not fit makes Lightning and torch raise; other kinds are our faults.
+_ERRORS = (MendableError, OSError, RuntimeError, ValueError, ImportError)
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class _Attempt:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
-        if isinstance(error, PreprocessError):
+        if isinstance(error, MendableError):
             self._findings.failed(self._check, error.problem, error.remedy)
         elif isinstance(error, _ERRORS):
             self._findings.failed(self._check, f"{type(error).__name__}: {_first_lines(str(error).splitlines())}")

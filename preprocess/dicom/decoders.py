@@ -18,7 +18,7 @@ from pydicom.pixels.decoders.base import get_decoder
 from pydicom.uid import UID, RLELossless
 
 from preprocess.dicom.codestream import DAMAGED, Extent, decode_rle, jpeg_2000, jpeg_2000_extent, jpeg_extent
-from preprocess.dicom.elements import MALFORMED
+from preprocess.dicom.malformed import reading_dicom
 from preprocess.errors import PreprocessError
 
 __all__ = ["Layout", "decode_frame"]
@@ -162,12 +162,10 @@ def _decode(data: bytes, syntax: UID, layout: Layout, plugin: str) -> npt.NDArra
         "pixel_representation": int(layout.signed),
         "photometric_interpretation": "MONOCHROME2",
     }
-    try:
+    with reading_dicom(DAMAGED):
         file = encapsulate([data], has_bot=False)
         with _no_complaint() if plugin == "gdcm" else nullcontext():
             array, _ = get_decoder(syntax).as_array(file, index=0, raw=True, decoding_plugin=plugin, **options)
-    except (*MALFORMED, RuntimeError) as error:  # RuntimeError: what pydicom raises where a plug-in failed
-        raise PreprocessError(DAMAGED) from error
     if array.shape != (layout.rows, layout.cols):
         raise PreprocessError(DAMAGED)
     pixels: npt.NDArray[Any] = np.ascontiguousarray(array)

@@ -9,9 +9,10 @@ from __future__ import annotations
 import io
 import logging
 import math
-import struct
+import re
 import zlib
 from contextlib import AbstractContextManager
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -19,32 +20,28 @@ import pydicom
 from pydicom.datadict import tag_for_keyword
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
-from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.filereader import read_dataset
+from pydicom.sequence import Sequence
 
-from preprocess.errors import PreprocessError
+from preprocess.dicom.malformed import reading_dicom
+from preprocess.errors import DamagedFileError, PreprocessError
 from preprocess.system.quiet import quiet
 
-__all__ = ["MALFORMED", "double", "number", "numbers", "parse", "quiet_pydicom", "raw", "short", "study_uid_of", "text"]
+__all__ = [
+    "UNREADABLE",
+    "as_number",
+    "double",
+    "items",
+    "number",
+    "numbers",
+    "parse",
+    "quiet_pydicom",
+    "raw",
+    "short",
+    "study_uid_of",
+    "text",
+]
 
-# What pydicom raises on broken input; a bug of our own (NameError, ImportError …) is not among them.
-MALFORMED = (
-    InvalidDicomError,
-    BytesLengthException,
-    EOFError,
-    OSError,
-    struct.error,
-    ValueError,
-    KeyError,
-    IndexError,
-    TypeError,
-    AttributeError,
-    NotImplementedError,
-    OverflowError,
-    RecursionError,
-    MemoryError,
-    zlib.error,
-)
 # fmt: off
 _KEYWORDS = (
     "SpecificCharacterSet", "ImageType", "SOPClassUID", "SOPInstanceUID", "StudyDate", "AcquisitionDate",
@@ -60,10 +57,15 @@ _KEYWORDS = (
     "PerFrameFunctionalGroupsSequence", "PixelData",
 )
 # fmt: on
+_BROKEN = "damaged DICOM file (its structure cannot be read)"
+UNREADABLE = "damaged DICOM file (a needed value cannot be read)"
 _DEFLATED = "1.2.840.10008.1.2.1.99"
 _EXPLICIT = "1.2.840.10008.1.2.1"
 _INFLATED_RATIO, _INFLATED_FLOOR, _INFLATED_MOST = 60, 64 << 20, 2 << 30  # bytes, as for archives
 _HEAD = 1 << 20  # bytes of a file among which its study's identifier is
+_PIXEL_DATA = b"\xe0\x7f\x10\x00"
+# SpecificCharacterSet that states another type than CS: pydicom looks up what is no text among the names of its codecs.
+_NO_CHARACTER_SET = re.compile(rb"(?:\x08\x00\x05\x00|\x00\x08\x00\x05)(?!CS)[A-Z]{2}")
 _TAGS = {keyword: pydicom.tag.Tag(tag_for_keyword(keyword) or 0) for keyword in _KEYWORDS}
 _SPECIFIC = list(_TAGS.values())
 
@@ -108,19 +110,47 @@ def number(dataset: Dataset, keyword: str, default: float = math.nan) -> float:
 
 
 def double(dataset: Dataset, keyword: str) -> float:
-    """A binary floating-point value (FD); NaN where absent or not finite."""
+    """A binary floating-point value (FD); NaN where absent or not finite.
+
+    Raises:
+        DamagedFileError: it is no number.
+    """
     value = dataset.get(keyword)
-    found = math.nan if value is None else float(value)
+    found = math.nan if value is None else as_number(value)
     return found if math.isfinite(found) else math.nan
 
 
 def short(dataset: Dataset, keyword: str, default: int = 0) -> int:
-    """An unsigned 16-bit value (US)."""
+    """An unsigned 16-bit value (US).
+
+    Raises:
+        DamagedFileError: it is no number.
+    """
     element: Any = dataset.get_item(_TAGS[keyword])
     if isinstance(element, RawDataElement) and element.value is not None and len(element.value) == 2:
         return int.from_bytes(element.value, "little" if element.is_little_endian else "big")
     value = None if element is None else dataset[_TAGS[keyword]].value
-    return default if value is None else int(value)
+    return default if value is None else int(as_number(value))
+
+
+def as_number(value: Any) -> float:
+    """A value as pydicom gives it as a number, whatever type a damaged file states for it.
+
+    Raises:
+        DamagedFileError: it is a list, a sequence or text that is no number.
+    """
+    if isinstance(value, int | float | Decimal | str | bytes):
+        try:
+            return float(value)
+        except (ValueError, OverflowError):
+            pass
+    raise DamagedFileError(UNREADABLE)
+
+
+def items(dataset: Dataset, keyword: str) -> list[Dataset]:
+    """The items of a sequence; none where it is absent, or where a damaged file states another type for it."""
+    value = dataset.get(keyword)
+    return [item for item in value if isinstance(item, Dataset)] if isinstance(value, Sequence) else []
 
 
 def raw(dataset: Dataset, keyword: str) -> Any:
@@ -137,12 +167,12 @@ def parse(data: bytes) -> Dataset:
     is_bare = data[:2] in (b"\x08\x00", b"\x02\x00")  # no preamble: the first group follows at once
     if data[128:132] != b"DICM" and not is_bare:
         raise PreprocessError("not a DICOM file")
-    try:
+    with reading_dicom(_BROKEN):
         if _DEFLATED.encode() in data:
             data = _inflated(data, 0 if is_bare else 132)
+        if _NO_CHARACTER_SET.search(data, 0, data.find(_PIXEL_DATA) % (len(data) + 1)):
+            raise DamagedFileError(_BROKEN)
         return pydicom.dcmread(io.BytesIO(data), force=is_bare, specific_tags=_SPECIFIC)
-    except MALFORMED as error:
-        raise PreprocessError("damaged DICOM file (its structure cannot be read)") from error
 
 
 def _inflated(data: bytes, start: int) -> bytes:
@@ -165,12 +195,14 @@ def _inflated(data: bytes, start: int) -> bytes:
 def study_uid_of(path: Path) -> str:
     """StudyInstanceUID of a file; empty where it has none or cannot be read."""
     try:
-        with quiet_pydicom(), path.open("rb") as file:
+        with quiet_pydicom(), reading_dicom("damaged DICOM file"), path.open("rb") as file:
             head = file.read(_HEAD)
             if _DEFLATED.encode() in head:
                 head = _inflated(head, 132 if head[128:132] == b"DICM" else 0)
+            if _NO_CHARACTER_SET.search(head, 0, head.find(_PIXEL_DATA) % (len(head) + 1)):
+                return ""
             wanted = [_TAGS["StudyInstanceUID"]]
             dataset = pydicom.dcmread(io.BytesIO(head), stop_before_pixels=True, specific_tags=wanted)
             return text(dataset, "StudyInstanceUID")
-    except (*MALFORMED, PreprocessError):
+    except PreprocessError:
         return ""

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydicom.dataset import Dataset
+from pydicom.multival import MultiValue
 
-from preprocess.dicom.elements import number
+from preprocess.dicom.elements import as_number, items, number
 from preprocess.dicom.frame import MAX_FRAMES, Image, acquisition_stamp, common, matrix
 from preprocess.dicom.image_kind import flow_or_part, image_type
 from preprocess.dicom.pixel_format import frame_bytes, pixel_format
@@ -32,8 +33,8 @@ def read_enhanced(dataset: Dataset) -> list[Image]:
     n_frames = int(number(dataset, "NumberOfFrames", 0))
     if n_frames > MAX_FRAMES:
         raise PreprocessError(f"file of more than {MAX_FRAMES} frames (refused)")
-    shared = dataset.get("SharedFunctionalGroupsSequence") or [Dataset()]
-    frames = dataset.get("PerFrameFunctionalGroupsSequence") or []
+    shared = items(dataset, "SharedFunctionalGroupsSequence") or [Dataset()]
+    frames = items(dataset, "PerFrameFunctionalGroupsSequence")
     if n_frames < 1 or len(frames) != n_frames:
         raise PreprocessError("Enhanced MR file whose frames and functional groups do not match")
     size = matrix(dataset)
@@ -55,8 +56,8 @@ class _File:
 
 
 def _time_dimension(dataset: Dataset) -> int:
-    dimensions = dataset.get("DimensionIndexSequence") or []
-    pointers = [int(item.get("DimensionIndexPointer") or 0) for item in dimensions]
+    dimensions = items(dataset, "DimensionIndexSequence")
+    pointers = [int(as_number(item.get("DimensionIndexPointer") or 0)) for item in dimensions]
     return next((index for index, pointer in enumerate(pointers) if pointer in _TIME_POINTERS), -1)
 
 
@@ -69,9 +70,9 @@ class _Groups:
     def get(self, sequence: str, keyword: str) -> Any:
         """A value of the first item of a group; None where absent."""
         for place in self._places:
-            items = place.get(sequence)
-            if items and items[0].get(keyword) is not None:
-                return items[0].get(keyword)
+            value = next((item.get(keyword) for item in items(place, sequence)), None)
+            if value is not None:
+                return value
         return None
 
     def text(self, sequence: str, keyword: str) -> str:
@@ -79,14 +80,14 @@ class _Groups:
         value = self.get(sequence, keyword)
         if value is None:
             return ""
-        return value if isinstance(value, str) else "\\".join(map(str, value))
+        return "\\".join(map(str, value)) if isinstance(value, MultiValue) else str(value)
 
     def numbers(self, sequence: str, keyword: str) -> tuple[float, ...]:
         """Finite numbers; empty where absent."""
         value = self.get(sequence, keyword)
         if value is None:
             return ()
-        found = tuple(float(part) for part in value) if hasattr(value, "__iter__") else (float(value),)
+        found = tuple(map(as_number, value if isinstance(value, MultiValue) else [value]))
         return found if all(map(math.isfinite, found)) else ()
 
     def number(self, sequence: str, keyword: str, default: float = math.nan) -> float:

@@ -9,8 +9,9 @@ from typing import Any
 from pydicom.dataset import Dataset
 
 from preprocess.dicom.codestream import MAX_SIDE
-from preprocess.dicom.elements import MALFORMED, double, number, numbers, parse, short, text
+from preprocess.dicom.elements import UNREADABLE, double, number, numbers, parse, short, text
 from preprocess.dicom.image_kind import flow_or_part, image_type
+from preprocess.dicom.malformed import reading_dicom
 from preprocess.dicom.pixel_format import PixelFormat, frame_bytes, pixel_format
 from preprocess.errors import PreprocessError
 from preprocess.geometry import is_plane
@@ -63,7 +64,7 @@ def read_images(data: bytes) -> list[Image]:
         PreprocessError: not DICOM, not an MR image, or damaged; the reason names no value of the file.
     """
     dataset = parse(data)
-    try:
+    with reading_dicom(UNREADABLE):
         sop_class = text(dataset, "SOPClassUID")
         if sop_class in (ENHANCED_MR_IMAGE, LEGACY_ENHANCED_MR_IMAGE):
             from preprocess.dicom.enhanced import read_enhanced
@@ -71,8 +72,6 @@ def read_images(data: bytes) -> list[Image]:
             return read_enhanced(dataset)
         if sop_class == MR_IMAGE:
             return [_image(dataset)]
-    except MALFORMED as error:
-        raise PreprocessError("damaged DICOM file (a needed value cannot be read)") from error
     raise PreprocessError("not an MR image")
 
 

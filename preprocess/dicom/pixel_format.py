@@ -61,7 +61,7 @@ def frame_bytes(dataset: Dataset, n_frames: int, n_pixels: int) -> tuple[list[by
         PreprocessError: there are none, or fewer than the header says.
     """
     element: Any = raw(dataset, "PixelData")
-    if element is None or not element.value:
+    if element is None or not element.value or not isinstance(element.value, bytes):
         raise PreprocessError("image without pixels (cut off or removed)")
     syntax = str(dataset.file_meta.get("TransferSyntaxUID", _LITTLE_ENDIAN[0]))
     value: bytes = element.value

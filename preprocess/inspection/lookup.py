@@ -6,19 +6,17 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
-
-from preprocess.errors import PreprocessError
+from preprocess.errors import DamagedFileError, PreprocessError
 from preprocess.privacy.keys import is_key
-from preprocess.store.study import CineStack, Study
-from preprocess.store.study_file import open_study, read_study, study_path
+from preprocess.store.ledger import Row, has_ledger, read_ledger
+from preprocess.store.study import Study
+from preprocess.store.study_file import STUDY_SUFFIX, open_study, read_study, study_path, views_in
 
 __all__ = ["FoundStudy", "find_study", "ledger_rows", "load_study", "printable"]
 
 _PREFIX = re.compile(r"(?:([0-9a-f]{1,16})/)?([0-9a-f]{1,16})")
 _LISTED = 10
 _MAX_BYTES = 8 << 30  # of pixels; more is a damaged file or a trap
-_PIECE = 100_000  # rows of the ledger
 
 
 @dataclass(frozen=True)
@@ -36,7 +34,7 @@ def find_study(text: str, store: Path | None) -> FoundStudy:
     Raises:
         PreprocessError: none or several fit; the error lists what could be meant.
     """
-    if text.endswith(".h5"):
+    if text.endswith(STUDY_SUFFIX):
         return _by_path(Path(text))
     if store is None:
         raise PreprocessError("no --store", "name the store, or the path of an .h5 file")
@@ -69,7 +67,7 @@ def _by_path(path: Path) -> FoundStudy:
 def _matching(store: Path, patient: str, study: str) -> list[FoundStudy]:
     if len(patient) == len(study) == 16:
         return [FoundStudy(store, patient, study)] if study_path(store, patient, study).is_file() else []
-    paths = sorted(store.glob(f"{patient}*/{study}*.h5"))
+    paths = sorted(store.glob(f"{patient}*/{study}*{STUDY_SUFFIX}"))
     return [
         FoundStudy(store, path.parent.name, path.stem) for path in paths if is_key(path.parent.name) and is_key(path.stem)
     ]
@@ -84,50 +82,30 @@ def load_study(found: FoundStudy) -> Study:
     """Read a study with its pixels.
 
     Raises:
-        PreprocessError: it is damaged, or holds no view.
+        DamagedFileError: it is damaged, holds no view, or claims to be too large.
+        MachineError: the machine could not read it.
     """
     remedy = "look at it with cmr-preprocess verify, or convert the study again"
-    try:
-        with open_study(found.store, found.patient, found.study) as file:
-            n_bytes = sum(int(file[name].nbytes) for name in file)
-        if n_bytes > _MAX_BYTES:
-            raise PreprocessError(f"study {found.study} claims {n_bytes >> 30} GiB of pixels", remedy)
-        study = read_study(found.store, found.patient, found.study)
-        fits = all(_is_consistent(stack) for stack in study.views.values())
-    except (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError, IndexError, MemoryError) as error:
-        raise PreprocessError(f"study {found.study} cannot be read ({type(error).__name__})", remedy) from None
-    if not study.views or not fits:
-        raise PreprocessError(f"study {found.study} is damaged", remedy)
+    with open_study(found.store, found.patient, found.study) as file:
+        n_bytes = sum(int(data.nbytes) for data in views_in(file).values())
+    if n_bytes > _MAX_BYTES:
+        raise DamagedFileError(f"study {found.study} claims {n_bytes >> 30} GiB of pixels", remedy)
+    study = read_study(found.store, found.patient, found.study)
+    if not study.views:
+        raise DamagedFileError(f"study {found.study} holds no view", remedy)
     return study
 
 
-def _is_consistent(stack: CineStack) -> bool:
-    n_slices, n_frames = stack.pixels.shape[:2]
-    counts = stack.n_frames
-    shapes = (counts.shape, stack.trigger_time.shape, stack.image_position.shape, stack.image_orientation.shape)
-    if n_slices == 0 or shapes != ((n_slices,), (n_slices, n_frames), (n_slices, 3), (6,)):
-        return False
-    return bool(counts.min() > 0 and counts.max() <= n_frames)
-
-
-def ledger_rows(found: FoundStudy) -> pd.DataFrame:
-    """The rows of the store's ledger about a study, as text; empty where there is no ledger.
+def ledger_rows(found: FoundStudy) -> list[Row]:
+    """The rows of the store's ledger about a study, in their order; empty where there is no ledger.
 
     Raises:
-        PreprocessError: the ledger is damaged.
+        DamagedFileError: the ledger is damaged.
+        MachineError: the machine could not read it.
     """
-    path = found.store / "ledger.csv"
-    columns = ["study", "view", "confidence", "outcome", "position_mm", "n_files", "n_frames", "reason"]
-    kept: list[pd.DataFrame] = [pd.DataFrame(columns=columns, dtype=str)]
-    try:
-        with pd.read_csv(path, dtype=str, keep_default_na=False, usecols=columns, chunksize=_PIECE) as reader:
-            kept += [rows[rows["study"] == found.study] for rows in reader]
-    except FileNotFoundStudyError:
-        return kept[0]
-    except (ValueError, pd.errors.ParserError, OSError) as error:
-        raise PreprocessError(f"{path} is no ledger ({type(error).__name__})", "convert again") from None
-    table: pd.DataFrame = pd.concat(kept, ignore_index=True).reindex(columns=columns)
-    return table
+    if not has_ledger(found.store):
+        return []
+    return [row for row in read_ledger(found.store) if row.study == found.study]
 
 
 def printable(text: str) -> str:

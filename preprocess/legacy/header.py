@@ -95,7 +95,9 @@ def _own_data_set(file: h5py.File, name: str, number: int) -> h5py.Dataset:
     filters = {creation.get_filter(index)[0] for index in range(creation.get_nfilters())}
     if not filters <= set(_FILTERS):
         raise PreprocessError(f"data set {number}: not gzip or lzf", "repack the file with h5repack -f GZIP=4")
-    if data.dtype.kind + str(data.dtype.itemsize) not in ("f4", "u1"):
+    kind = data.id.get_type()
+    is_known = (kind.get_class(), kind.get_size()) in ((h5py.h5t.FLOAT, 4), (h5py.h5t.INTEGER, 1))
+    if not is_known or data.dtype.kind + str(data.dtype.itemsize) not in ("f4", "u1"):
         raise PreprocessError(f"data set {number}: neither float32 nor uint8", FROM_DICOM)
     return data
 
@@ -104,9 +106,11 @@ def _integers(data: h5py.Dataset, name: str, number: int) -> npt.NDArray[np.int6
     """An attribute as a list of whole numbers; None where it is absent."""
     if name not in data.attrs:
         return None
-    kind = data.attrs.get_id(name)
-    is_empty = math.prod(kind.shape) == 0
-    if len(kind.shape) > 1 or math.prod(kind.shape) > 100_000 or not (kind.dtype.kind in "iu" or is_empty):
+    found = data.attrs.get_id(name)
+    n_values = math.prod(found.shape)
+    is_empty = n_values == 0
+    is_whole = found.get_type().get_class() == h5py.h5t.INTEGER and found.get_type().get_size() in (1, 2, 4, 8)
+    if len(found.shape) > 1 or n_values > 100_000 or not (is_whole or is_empty):
         raise PreprocessError(f"data set {number}: {name} is no list of whole numbers", FROM_DICOM)
     values: npt.NDArray[Any] = np.atleast_1d(np.asarray(data.attrs[name]))
     return np.zeros(0, np.int64) if is_empty else values.astype(np.int64)

@@ -9,7 +9,7 @@ number of source files, which is larger than `f` where some could not be read. F
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,14 +18,16 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
-from preprocess.errors import PreprocessError
+from preprocess.errors import DamagedFileError, PreprocessError
 from preprocess.legacy.header import FROM_DICOM, Layout, LegacyHeader, read_header
+from preprocess.store.hdf5 import reading_hdf5
+from preprocess.store.schema import SCHEMA
 
 __all__ = ["Layout", "LegacyFile", "LegacyHeader", "LegacySeries", "open_legacy", "read_legacy"]
 
 Frames = npt.NDArray[np.float32] | npt.NDArray[np.uint8]
 
-_DAMAGED = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError, OverflowError, MemoryError)
+_AGAIN = "copy it again, or " + FROM_DICOM
 _MAX_SERIES = 1000
 _BLOCK = 32  # frames read at once, so that three channels never lie in memory for a whole slice
 
@@ -50,17 +52,19 @@ class LegacyFile:
         self._file = file
         self.headers: dict[str, LegacyHeader] = {}
         self.problems: dict[str, PreprocessError] = {}
-        if "schema_version" in file.attrs:
+        with reading_hdf5("the file", _AGAIN):
+            is_own = SCHEMA.name in file.attrs
+            names = sorted(file)
+        if is_own:
             raise PreprocessError("a file of our own store, no legacy file", "give the folder of the legacy files")
-        if len(file) > _MAX_SERIES:
+        if len(names) > _MAX_SERIES:
             raise PreprocessError(f"more than {_MAX_SERIES} series in one file", FROM_DICOM)
-        for number, name in enumerate(sorted(file), start=1):
+        for number, name in enumerate(names, start=1):
             try:
-                self.headers[name] = read_header(file, name, number)
+                with reading_hdf5(f"data set {number}", _AGAIN):
+                    self.headers[name] = read_header(file, name, number)
             except PreprocessError as error:
                 self.problems[name] = error
-            except _DAMAGED as error:
-                self.problems[name] = _damaged(number, error)
 
     def read(self, name: str, only: tuple[int, ...] | None = None) -> LegacySeries:
         """Read a series, or some of its slices.
@@ -70,11 +74,9 @@ class LegacyFile:
         """
         header = self.headers[name]
         wanted = range(len(header.n_frames)) if only is None else only
-        try:
+        with reading_hdf5(f"data set {header.number}", _AGAIN):
             data = self._file[name]
             return LegacySeries(header, tuple(_read_slice(data, header, index) for index in wanted))
-        except _DAMAGED as error:
-            raise _damaged(header.number, error) from None
 
 
 @contextmanager
@@ -84,16 +86,13 @@ def open_legacy(path: Path) -> Iterator[LegacyFile]:
     Raises:
         PreprocessError: no HDF5 file, or not of these layouts. The message names neither file nor series.
     """
-    try:
-        file = h5py.File(path, "r")
-    except _DAMAGED:
-        raise PreprocessError("not a readable HDF file", "copy it again, or " + FROM_DICOM) from None
-    with file:
+    with ExitStack() as opened:
         try:
-            legacy = LegacyFile(file)
-        except _DAMAGED:
-            raise PreprocessError("damaged HDF file", "copy it again, or " + FROM_DICOM) from None
-        yield legacy
+            with reading_hdf5():
+                file = opened.enter_context(h5py.File(path, "r"))
+        except DamagedFileError as error:
+            raise DamagedFileError("not a readable HDF file", _AGAIN) from error
+        yield LegacyFile(file)
 
 
 def read_legacy(path: Path) -> dict[str, LegacySeries]:
@@ -106,11 +105,6 @@ def read_legacy(path: Path) -> dict[str, LegacySeries]:
         for problem in file.problems.values():
             raise problem
         return {name: file.read(name) for name in file.headers}
-
-
-def _damaged(number: int, error: Exception) -> PreprocessError:
-    kind = "needs too much memory" if isinstance(error, MemoryError) else "damaged"
-    return PreprocessError(f"data set {number}: {kind}", "copy the file again, or " + FROM_DICOM)
 
 
 def _read_slice(data: h5py.Dataset, header: LegacyHeader, index: int) -> Frames:

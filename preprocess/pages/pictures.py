@@ -15,7 +15,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 from preprocess.errors import PreprocessError
-from preprocess.store.intensity import stack_window
+from preprocess.store.intensity import grey8, stack_window
 from preprocess.store.study import CineStack, Study
 from preprocess.store.views import View
 from preprocess.system.files import replacing
@@ -44,12 +44,10 @@ def _font(size: int) -> Any:
 
 def grey(stack: CineStack) -> Grey:
     """A stack in 8 bits: as it is, or 16 bits through the robust window that training uses."""
-    if stack.pixels.dtype == np.uint8:
-        return stack.pixels.astype(np.uint8, copy=False)
-    low, high = stack_window(stack)
+    window = stack_window(stack)
     shown = np.empty(stack.pixels.shape, np.uint8)
     for index, cine in enumerate(stack.pixels):
-        shown[index] = np.clip((cine.astype(np.float32) - low) * (255 / (high - low)), 0, 255).round()
+        shown[index] = grey8(cine, window)
     return shown
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from preprocess.errors import PreprocessError
+from preprocess.errors import MachineError, PreprocessError
 from preprocess.qc.measures import PixelMeasures, TimeMeasures
 from preprocess.qc.study_measures import MEASURES_VERSION, ClipMeasures, Measured, measure_study, unreadable
 from preprocess.system.files import remove_stale, replacing
@@ -94,9 +94,15 @@ def _measured(store: Path, todo: Sequence[tuple[str, str, str]], workers: int) -
 
 
 def _kind(error: Exception | None) -> str:
-    if error is None:
-        return "doing so killed the process"
-    return "damaged, or of another version" if isinstance(error, PreprocessError) else type(error).__name__
+    match error:
+        case None:
+            return "doing so killed the process"
+        case MachineError():
+            return "this machine could not"
+        case PreprocessError():
+            return "damaged, or of another version"
+        case _:
+            return type(error).__name__
 
 
 def _measure(store: Path, keys: tuple[str, str, str]) -> Measured:

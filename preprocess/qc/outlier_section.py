@@ -39,7 +39,8 @@ def outlier_section(report: Report) -> Markup:
     if len(found) > _N_ROWS:
         more = f"The worst of each reason come first. {len(found) - _N_ROWS:,} more rows are in "
         parts.append(element("p", more, element("code", report.csv_name), " (column flags).", class_="soft"))
-    rows = table(_HEADER, map(_outlier_cells, found.head(_N_ROWS).to_dict("records")), numbers=("slice", "value"), class_="outliers")
+    cells = map(_outlier_cells, found.head(_N_ROWS).to_dict("records"))
+    rows = table(_HEADER, cells, numbers=("slice", "value"), class_="outliers")
     return join([*parts, rows])
 
 

@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from preprocess.store.manifest import ClipColumn
+
 __all__ = ["RULES", "LimitRule", "Rule", "UsualRule", "find_outliers", "flagged"]
 
 _Level = Literal["clip", "view"]
@@ -150,18 +152,18 @@ RULES: tuple[Rule, ...] = (
     LimitRule("heart not in the centre", "off_centre", high=0.6, where=_is_in_order),
     LimitRule("implausible heart rate", "heart_rate_bpm", 30, 180, "view"),
     LimitRule("uneven trigger times", "uneven_times", high=0.5, level="view"),
-    LimitRule("implausible pixel spacing", "row_spacing_mm", 0.4, 4.0, "view"),
+    LimitRule("implausible pixel spacing", ClipColumn.ROW_SPACING, 0.4, 4.0, "view"),
     LimitRule("pixels are not square", "pixel_aspect", 0.8, 1.25, "view"),
     LimitRule("implausible field of view", "field_of_view_mm", 150, 600, "view"),
-    LimitRule("implausible slice thickness", "slice_thickness_mm", 3, 15, "view"),
+    LimitRule("implausible slice thickness", ClipColumn.SLICE_THICKNESS, 3, 15, "view"),
     LimitRule("few frames", "n_frames", low=10),
     LimitRule("gap or overlap between slices", "gap_ratio", 0.75, 1.35),
     LimitRule("slices displaced in their plane", "shift_mm", high=15),
     UsualRule("unusually dark or bright", "brightness", 6, 0.12, where=_is_lit),
     UsualRule("unusually noisy", "noise", 6, 1.0, is_ratio=True, where=_is_lit),
-    UsualRule("unusual pixel spacing", "row_spacing_mm", 5, 0.5, is_ratio=True, level="view"),
+    UsualRule("unusual pixel spacing", ClipColumn.ROW_SPACING, 5, 0.5, is_ratio=True, level="view"),
     UsualRule("unusual matrix", "n_rows", 5, 1.0, is_ratio=True, level="view"),
-    UsualRule("unusual slice thickness", "slice_thickness_mm", 5, 0.5, is_ratio=True, level="view"),
+    UsualRule("unusual slice thickness", ClipColumn.SLICE_THICKNESS, 5, 0.5, is_ratio=True, level="view"),
     UsualRule("unusual number of frames", "n_frames", 5, 0.6, is_ratio=True),
 )
 
@@ -185,10 +187,10 @@ def find_outliers(measures: pd.DataFrame, rules: Sequence[Rule] = RULES) -> pd.D
 def _derived(clips: pd.DataFrame) -> pd.DataFrame:
     """Measures that follow from several columns."""
     typical = clips.groupby(["study", "view"])["gap_mm"].transform("median")
-    sides = np.minimum(clips["rows"] * clips["row_spacing_mm"], clips["cols"] * clips["col_spacing_mm"])
+    sides = np.minimum(clips["rows"] * clips[ClipColumn.ROW_SPACING], clips["cols"] * clips[ClipColumn.COL_SPACING])
     derived: pd.DataFrame = clips.assign(
         gap_ratio=clips["gap_mm"] / typical.where(typical > 0),
-        pixel_aspect=clips["row_spacing_mm"] / clips["col_spacing_mm"],
+        pixel_aspect=clips[ClipColumn.ROW_SPACING] / clips[ClipColumn.COL_SPACING],
         field_of_view_mm=sides,
         n_rows=clips["rows"],
     )

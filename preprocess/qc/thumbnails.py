@@ -65,14 +65,14 @@ def _thumbnails(store: Path, clips: pd.DataFrame) -> Iterator[Thumbnail]:
         study, view, index = str(clip["study"]), str(clip["view"]), int(clip["slice"])
         try:
             image = _image(store, str(clip["patient"]), study, View(view), index)
-        except (PreprocessError, OSError, KeyError, ValueError, IndexError):
+        except PreprocessError:
             continue  # it was readable when it was measured: the store is changing, and a picture is no loss
         yield Thumbnail(study, view, index, str(clip["reason"]), image)
 
 
 def _image(store: Path, patient: str, study: str, view: View, index: int) -> bytes:
-    header = read_study(store, patient, study, with_pixels=False).views[view]
     with open_study(store, patient, study) as file:
         cine = read_clip(file, view.value, index)
+    header = read_study(store, patient, study, with_pixels=False).views[view]
     single = CineStack(**{**vars(header), "pixels": cine[None], "n_frames": np.array([len(cine)], np.int32)})
     return webp(tile(grey(single)[0, 0], header.pixel_spacing, _SIDE))

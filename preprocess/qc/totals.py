@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
-from preprocess.errors import PreprocessError
-from preprocess.store.ledger import STORED, grouped_reason
+from preprocess.store.ledger import STORED, grouped_reason, has_ledger, read_ledger
+from preprocess.store.manifest import ClipColumn, manifest_pieces
 from preprocess.store.views import View
 
 __all__ = ["LedgerTotals", "StoreTotals", "ledger_totals", "store_totals"]
-
-_PIECE = 100_000  # rows
 
 
 @dataclass
@@ -77,36 +72,30 @@ def store_totals(store: Path) -> StoreTotals:
     Raises:
         PreprocessError: there is none, or it is damaged.
     """
-    path = store / "clips.parquet"
-    if not path.is_file():
-        raise PreprocessError(f"no clip manifest at {path}", "make the store with cmr-preprocess convert")
     totals = StoreTotals()
-    try:
-        with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(_PIECE):
-                _count(totals, batch.to_pandas())
-    except (pa.ArrowException, KeyError, ValueError, OSError) as error:
-        raise PreprocessError(
-            f"{path} is no clip manifest ({type(error).__name__})", "make it again with cmr-preprocess convert"
-        ) from None
+    for clips in manifest_pieces(store):
+        _count(totals, clips)
     return totals
 
 
 def _count(totals: StoreTotals, clips: pd.DataFrame) -> None:
-    clips = clips.fillna({"vendor": "", "model": "", "sex": "", "field_strength_t": 0.0})
-    totals.patients.update(clips["patient"])
-    totals.clips.update(clips["view"])
-    totals.frames.update(clips["n_frames"])
-    totals.sax_slices.update(clips.loc[clips["view"] == "SAX", "study"])
-    stacks = clips[clips["slice"] == 0]
-    totals.spacings.update((stacks["row_spacing_mm"] * 20).round() / 20)
-    totals.thicknesses.update((stacks["slice_thickness_mm"] * 2).round() / 2)
-    totals.matrices.update(stacks["rows"].astype(str) + " × " + stacks["cols"].astype(str))
-    studies = clips[~clips["study"].isin(totals.views)].drop_duplicates("study")
-    totals.sexes.update(studies["sex"])
-    totals.ages.update(studies["age_years"].dropna())
-    totals.scanners.update(zip(studies["vendor"], studies["model"], studies["field_strength_t"], strict=True))
-    for study, view in zip(stacks["study"], stacks["view"], strict=True):
+    column = ClipColumn
+    clips = clips.fillna({column.VENDOR: "", column.MODEL: "", column.SEX: "", column.FIELD_STRENGTH: 0.0})
+    totals.patients.update(clips[column.PATIENT])
+    totals.clips.update(clips[column.VIEW])
+    totals.frames.update(clips[column.N_FRAMES])
+    totals.sax_slices.update(clips.loc[clips[column.VIEW] == "SAX", column.STUDY])
+    stacks = clips[clips[column.SLICE] == 0]
+    totals.spacings.update((stacks[column.ROW_SPACING] * 20).round() / 20)
+    totals.thicknesses.update((stacks[column.SLICE_THICKNESS] * 2).round() / 2)
+    totals.matrices.update(stacks[column.ROWS].astype(str) + " × " + stacks[column.COLS].astype(str))
+    studies = clips[~clips[column.STUDY].isin(totals.views)].drop_duplicates(column.STUDY)
+    totals.sexes.update(studies[column.SEX])
+    totals.ages.update(studies[column.AGE].dropna())
+    totals.scanners.update(
+        zip(studies[column.VENDOR], studies[column.MODEL], studies[column.FIELD_STRENGTH], strict=True)
+    )
+    for study, view in zip(stacks[column.STUDY], stacks[column.VIEW], strict=True):
         totals.views.setdefault(study, set()).add(view)
 
 
@@ -116,25 +105,14 @@ def ledger_totals(store: Path) -> LedgerTotals | None:
     Raises:
         PreprocessError: it is damaged.
     """
-    path = store / "ledger.csv"
-    if not path.is_file():
+    if not has_ledger(store):
         return None
     totals = LedgerTotals()
-    for rows in _pieces(path):
-        whole = rows["position_mm"] == ""
-        totals.outcomes.update(rows.loc[whole, "outcome"])
-        totals.slices_left_out += int((~whole).sum())
-        left_out = rows.loc[rows["outcome"] != STORED, "reason"]
-        totals.reasons.update(left_out.map(grouped_reason))
+    for row in read_ledger(store):
+        if row.position_mm is None:
+            totals.outcomes[row.outcome] += 1
+        else:
+            totals.slices_left_out += 1
+        if row.outcome != STORED:
+            totals.reasons[grouped_reason(row.reason)] += 1
     return totals
-
-
-def _pieces(path: Path) -> Iterator[pd.DataFrame]:
-    columns = ["outcome", "position_mm", "reason"]
-    try:
-        with pd.read_csv(path, dtype=str, keep_default_na=False, usecols=columns, chunksize=_PIECE) as reader:
-            yield from reader
-    except (ValueError, pd.errors.ParserError, UnicodeDecodeError, OSError) as error:
-        raise PreprocessError(
-            f"{path} is no ledger ({type(error).__name__})", "make it again with cmr-preprocess convert"
-        ) from None

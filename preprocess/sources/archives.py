@@ -12,17 +12,19 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Container, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from preprocess.errors import PreprocessError
+from preprocess.errors import DamagedFileError, MachineError, PreprocessError, machine_fault
 from preprocess.sources.zip_directory import count_entries
 
 __all__ = ["EVERYTHING", "LIMITS", "Limits", "Member", "Skipped", "is_archive", "members"]
 
 _SUFFIXES = (".tgz", ".tar.gz", ".tar", ".zip")
-_DAMAGED = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError)
+# What the standard library raises on broken archives; RuntimeError for a password and for codings it does not know.
+_DAMAGED = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError)
 
 
 @dataclass(frozen=True)
@@ -154,16 +156,32 @@ class _BoundedReader(io.RawIOBase):
         return data
 
 
+@contextmanager
+def _reading() -> Iterator[None]:
+    """A block that reads an archive.
+
+    Raises:
+        DamagedFileError: its bytes are not what the format says.
+        MachineError: the machine could not read it.
+    """
+    try:
+        yield
+    except _DAMAGED as error:
+        if fault := machine_fault(error):
+            raise MachineError(f"archive could not be read: {fault}") from error
+        raise DamagedFileError("archive is damaged") from error
+
+
 def _tar(path: Path, limits: Limits, wanted: Container[int]) -> Iterator[Member | Skipped]:
     try:
-        with path.open("rb") as packed:
+        with _reading(), path.open("rb") as packed:
             is_gzip = packed.read(2) == b"\x1f\x8b"
             packed.seek(0)
             stream: BinaryIO = gzip.GzipFile(fileobj=packed) if is_gzip else packed  # type: ignore[assignment]
             bounded = _BoundedReader(stream, path.stat().st_size, limits)
             with tarfile.open(fileobj=bounded, mode="r|") as tar:
                 yield from _tar_members(tar, bounded, limits, wanted)
-    except _DAMAGED:
+    except DamagedFileError:
         yield Skipped("archive is damaged: what follows in it was not read")
 
 
@@ -193,13 +211,13 @@ def _zip(path: Path, limits: Limits, wanted: Container[int]) -> Iterator[Member 
     if count_entries(path, limits.members) > limits.members:
         raise PreprocessError(f"archive has more than {limits.members} entries (refused)")
     try:
-        with zipfile.ZipFile(path) as archive:
+        with _reading(), zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
             _check_zip(entries, path.stat().st_size, limits)
             for index, info in enumerate(sorted(entries, key=lambda entry: entry.filename)):
                 if not info.is_dir() and index in wanted:
                     yield _zip_member(archive, info, index)
-    except _DAMAGED:
+    except DamagedFileError:
         yield Skipped("archive is damaged: what follows in it was not read")
 
 
@@ -221,8 +239,8 @@ def _zip_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, index: int) -> 
     if info.flag_bits & 1:
         return Skipped("entry is encrypted")
     try:
-        with archive.open(info) as file:
+        with _reading(), archive.open(info) as file:
             data = file.read(info.file_size + 1)
-    except _DAMAGED:
+    except DamagedFileError:
         return Skipped("entry is damaged")
     return Member(data, index, info.filename) if len(data) == info.file_size else Skipped("entry is damaged")

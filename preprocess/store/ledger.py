@@ -1,4 +1,7 @@
-"""The ledger: what became of every source series, position and unreadable file, and why; hashes, no names."""
+"""The ledger: what became of every source series, position and unreadable file, and why; hashes, no names.
+
+Owner of `ledger.csv` and of the records it is made from: nobody else names their columns.
+"""
 
 from __future__ import annotations
 
@@ -10,21 +13,29 @@ from dataclasses import asdict, astuple, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from preprocess.errors import DamagedFileError, MachineError, PreprocessError
 from preprocess.system.files import remove_stale, replacing, write_text
+from preprocess.system.tables import iter_rows
 
 __all__ = [
+    "LEDGER_COLUMNS",
+    "LEDGER_FILE",
     "LEFT_OUT",
     "STORED",
     "Record",
     "Row",
     "grouped_reason",
+    "has_ledger",
     "part_path",
     "read_index",
+    "read_ledger",
     "read_records",
     "write_ledger",
     "write_record",
 ]
 
+LEDGER_FILE = "ledger.csv"
+_REMEDY = "make it again with cmr-preprocess convert"
 STORED: Literal["stored"] = "stored"
 LEFT_OUT: Literal["left_out"] = "left_out"
 
@@ -58,6 +69,9 @@ class Row:
     n_files: int = 0
     n_frames: int = 0
     reason: str = ""
+
+
+LEDGER_COLUMNS = tuple(column.name for column in fields(Row))
 
 
 @dataclass(frozen=True)
@@ -119,21 +133,39 @@ def read_index(store: Path) -> dict[str, Record]:
 
 def _read(path: Path) -> Record | None:
     try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        rows = tuple(Row(**row) for row in content["rows"])
-        studies, seen = (tuple((a, b) for a, b in content[name]) for name in ("studies", "seen"))
-        return Record(
-            content["source"],
-            content["fingerprint"],
-            tuple(content["parts"]),
-            studies,
-            tuple(content["sizes"]),
-            seen,
-            rows,
-            content["known"],
-        )
-    except (FileNotFoundError, json.JSONDecodeError, KeyError, TypeError, ValueError):
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):  # removed since, or damaged
         return None
+    if not _is_record(content):
+        return None
+    return Record(
+        content["source"],
+        content["fingerprint"],
+        tuple(content["parts"]),
+        tuple((patient, study) for patient, study in content["studies"]),
+        tuple(content["sizes"]),
+        tuple((patient, study) for patient, study in content["seen"]),
+        tuple(Row(**row) for row in content["rows"]),
+        content["known"],
+    )
+
+
+def _is_record(content: Any) -> bool:
+    """Whether a JSON value has the fields of a record, in the shapes of this version."""
+    names = {field.name for field in fields(Record)} - {"crosswalk"}
+    if not (isinstance(content, dict) and names <= set(content)):
+        return False
+    if not all(isinstance(content[name], list) for name in ("parts", "studies", "sizes", "seen", "rows")):
+        return False
+    if not all(isinstance(row, dict) and {"source"} <= set(row) <= set(LEDGER_COLUMNS) for row in content["rows"]):
+        return False
+    return all(isinstance(pair, list) and len(pair) == 2 for pair in (*content["studies"], *content["seen"]))
+
+
+def has_ledger(store: Path) -> bool:
+    """Whether a store has a ledger of its own, and not a link to another."""
+    path = store / LEDGER_FILE
+    return path.is_file() and not path.is_symlink()
 
 
 def write_ledger(store: Path, records: Iterable[Record]) -> Path:
@@ -143,12 +175,41 @@ def write_ledger(store: Path, records: Iterable[Record]) -> Path:
         store: the store.
         records: in the order of their sources, which is the table's first column; they are not kept in memory.
     """
-    path = store / "ledger.csv"
+    path = store / LEDGER_FILE
     remove_stale(path)
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([one.name for one in fields(Row)])
+        writer.writerow(LEDGER_COLUMNS)
         for record in records:
             lines = [["" if value is None else value for value in astuple(row)] for row in record.rows]
             writer.writerows(sorted(lines, key=lambda line: [str(value) for value in line]))
     return path
+
+
+def read_ledger(store: Path) -> Iterator[Row]:
+    """The lines of `ledger.csv` one by one, so that memory does not grow with the ledger.
+
+    Raises:
+        DamagedFileError: it is there and is no ledger.
+        MachineError: the machine could not read it.
+        PreprocessError: the store has none.
+    """
+    path = store / LEDGER_FILE
+    if not has_ledger(store):
+        raise PreprocessError(f"no ledger at {path}", _REMEDY)
+    try:
+        for cells in iter_rows(path, LEDGER_COLUMNS):
+            yield _row(cells)
+    except MachineError:
+        raise
+    except (PreprocessError, ValueError) as error:  # ValueError: a cell that is no number
+        raise DamagedFileError(f"{path} is no ledger ({type(error).__name__})", _REMEDY) from None
+
+
+def _row(cells: dict[str, str]) -> Row:
+    values: dict[str, Any] = {name: cells[name] for name in LEDGER_COLUMNS}
+    for name in ("confidence", "position_mm"):
+        values[name] = float(cells[name]) if cells[name] else None
+    for name in ("n_files", "n_frames"):
+        values[name] = int(cells[name])
+    return Row(**values)

@@ -1,38 +1,104 @@
-"""The clip manifest: a row per view and slice of a store, read from the headers of its files."""
+"""The clip manifest: a row per view and slice of a store, read from the headers of its files.
+
+Owner of `clips.parquet` and `clips.csv`: nobody else names their columns.
+"""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
+from pandas.api.types import is_integer_dtype, is_numeric_dtype, is_string_dtype
 
-from preprocess.errors import PreprocessError
+from preprocess.errors import DamagedFileError, MachineError, PreprocessError, machine_fault
 from preprocess.store.study_file import read_hashes, read_study, studies_in, study_path
-from preprocess.system.files import remove_stale, replacing, write_text
+from preprocess.system.files import write_text
+from preprocess.system.parquet import parquet_pieces, read_parquet, write_parquet
 
-__all__ = ["COLUMNS", "build_manifest", "read_manifest", "write_manifest"]
+__all__ = [
+    "MANIFEST_COLUMNS",
+    "MANIFEST_FILES",
+    "ClipColumn",
+    "ManifestRow",
+    "build_manifest",
+    "checked_manifest",
+    "manifest_pieces",
+    "read_manifest",
+    "write_manifest",
+]
 
-COLUMNS = {
-    "study": "str",
-    "patient": "str",
-    "view": "str",
-    "slice": "int64",
-    "n_frames": "int64",
-    "rows": "int64",
-    "cols": "int64",
-    "row_spacing_mm": "float64",
-    "col_spacing_mm": "float64",
-    "slice_thickness_mm": "float64",
-    "vendor": "str",
-    "model": "str",
-    "field_strength_t": "float64",
-    "sex": "str",
-    "age_years": "float64",
-    "pixel_sha256": "str",
-}
+MANIFEST_FILES = _PARQUET, _CSV = "clips.parquet", "clips.csv"
+
+
+@dataclass(frozen=True)
+class ManifestRow:
+    """One line of the manifest; unknown values are empty or NaN.
+
+    Attributes:
+        study: key.
+        patient: key.
+        view: name of the data set.
+        slice: index within the view.
+        n_frames: of this slice.
+        rows: pixels.
+        cols: pixels.
+        row_spacing_mm: distance of rows.
+        col_spacing_mm: distance of columns.
+        slice_thickness_mm: of the view.
+        vendor: of a closed vocabulary.
+        model: of the scanner.
+        field_strength_t: T.
+        sex: `F`, `M`, `O` or empty.
+        age_years: 90 stands for everything above 89.
+        pixel_sha256: of the slice's cine.
+    """
+
+    study: str
+    patient: str
+    view: str
+    slice: int
+    n_frames: int
+    rows: int
+    cols: int
+    row_spacing_mm: float
+    col_spacing_mm: float
+    slice_thickness_mm: float
+    vendor: str
+    model: str
+    field_strength_t: float
+    sex: str
+    age_years: float
+    pixel_sha256: str
+
+
+class ClipColumn:
+    """The columns by name, for those who work on the table as a whole."""
+
+    STUDY: Final = "study"
+    PATIENT: Final = "patient"
+    VIEW: Final = "view"
+    SLICE: Final = "slice"
+    N_FRAMES: Final = "n_frames"
+    ROWS: Final = "rows"
+    COLS: Final = "cols"
+    ROW_SPACING: Final = "row_spacing_mm"
+    COL_SPACING: Final = "col_spacing_mm"
+    SLICE_THICKNESS: Final = "slice_thickness_mm"
+    VENDOR: Final = "vendor"
+    MODEL: Final = "model"
+    FIELD_STRENGTH: Final = "field_strength_t"
+    SEX: Final = "sex"
+    AGE: Final = "age_years"
+    SHA256: Final = "pixel_sha256"
+
+
+_KINDS = {"str": "str", "int": "int64", "float": "float64"}
+MANIFEST_COLUMNS = {column.name: _KINDS[str(column.type)] for column in fields(ManifestRow)}
+_REMEDY = "make it again with cmr-preprocess convert"
 
 _COARSE = 3.0  # seconds
 
@@ -53,28 +119,29 @@ def build_manifest(store: Path, progress: Callable[[int, int], None] | None = No
     fresh = [
         (patient, study) for patient, study in studies if study not in old or _changed(store, patient, study, written)
     ]
-    rows: list[dict[str, Any]] = []
+    rows: list[ManifestRow] = []
     for count, (patient, study) in enumerate(fresh, start=1):
         rows.extend(_rows(store, patient, study))
         if progress:
             progress(count, len(fresh))
     taken_over = {study for _, study in studies} - {study for _, study in fresh}
-    table = pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
-    both = pd.concat([known[known["study"].isin(taken_over)], table]).astype(COLUMNS)
+    table = pd.DataFrame(map(vars, rows), columns=list(MANIFEST_COLUMNS)).astype(MANIFEST_COLUMNS)
+    both = pd.concat([known[known["study"].isin(taken_over)], table]).astype(MANIFEST_COLUMNS)
     ordered: pd.DataFrame = both.sort_values(["study", "view", "slice"], ignore_index=True)
     return ordered
 
 
 def _written(store: Path) -> tuple[pd.DataFrame, float]:
     """The store's own manifest and when it was written; an empty table where there is none to rely on."""
-    path = store / "clips.parquet"
-    try:
-        table = pd.read_parquet(path)
-        if list(table.columns) == list(COLUMNS):
-            return table, path.stat().st_mtime
-    except (OSError, ValueError):  # none, or damaged
-        pass
-    return pd.DataFrame(columns=list(COLUMNS)).astype(COLUMNS), 0.0
+    path = store / _PARQUET
+    if path.is_file():
+        try:
+            table = read_parquet(path)
+            if list(table.columns) == list(MANIFEST_COLUMNS):
+                return table, path.stat().st_mtime
+        except DamagedFileError:  # made anew from the files
+            pass
+    return pd.DataFrame(columns=list(MANIFEST_COLUMNS)).astype(MANIFEST_COLUMNS), 0.0
 
 
 def _changed(store: Path, patient: str, study: str, since: float) -> bool:
@@ -82,40 +149,38 @@ def _changed(store: Path, patient: str, study: str, since: float) -> bool:
     return study_path(store, patient, study).stat().st_mtime > since - _COARSE
 
 
-def _rows(store: Path, patient: str, study: str) -> Iterator[dict[str, Any]]:
+def _rows(store: Path, patient: str, study: str) -> Iterator[ManifestRow]:
     header = read_study(store, patient, study, with_pixels=False)
     _, hashes = read_hashes(store, patient, study)
     info = header.info
     for view, stack in header.views.items():
         for index, sha256 in enumerate(hashes[view]):
-            yield {
-                "study": study,
-                "patient": patient,
-                "view": view.value,
-                "slice": index,
-                "n_frames": int(stack.n_frames[index]),
-                "rows": stack.pixels.shape[2],
-                "cols": stack.pixels.shape[3],
-                "row_spacing_mm": stack.pixel_spacing[0],
-                "col_spacing_mm": stack.pixel_spacing[1],
-                "slice_thickness_mm": stack.slice_thickness,
-                "vendor": info.vendor,
-                "model": info.model,
-                "field_strength_t": info.field_strength,
-                "sex": info.sex,
-                "age_years": info.age,
-                "pixel_sha256": sha256,
-            }
+            yield ManifestRow(
+                study=study,
+                patient=patient,
+                view=view.value,
+                slice=index,
+                n_frames=int(stack.n_frames[index]),
+                rows=stack.pixels.shape[2],
+                cols=stack.pixels.shape[3],
+                row_spacing_mm=stack.pixel_spacing[0],
+                col_spacing_mm=stack.pixel_spacing[1],
+                slice_thickness_mm=stack.slice_thickness,
+                vendor=info.vendor,
+                model=info.model,
+                field_strength_t=info.field_strength,
+                sex=info.sex,
+                age_years=info.age,
+                pixel_sha256=sha256,
+            )
 
 
 def write_manifest(store: Path, table: pd.DataFrame) -> None:
     """Write `clips.parquet` and `clips.csv` into the store."""
-    remove_stale(store / "clips.parquet")
-    with replacing(store / "clips.parquet") as temporary:
-        table.to_parquet(temporary, index=False)
+    write_parquet(store / _PARQUET, table)
     buffer = io.StringIO()
     table.to_csv(buffer, index=False, lineterminator="\n")
-    write_text(store / "clips.csv", buffer.getvalue())
+    write_text(store / _CSV, buffer.getvalue())
 
 
 def read_manifest(store: Path) -> pd.DataFrame:
@@ -123,13 +188,63 @@ def read_manifest(store: Path) -> pd.DataFrame:
 
     Raises:
         PreprocessError: there is none.
+        DamagedFileError: it is damaged.
+        MachineError: the machine could not read it.
     """
-    path = store / "clips.parquet" if store.is_dir() else store
+    path = _path(store)
+    return _read_csv(path) if path.suffix == ".csv" else read_parquet(path, _REMEDY)
+
+
+def checked_manifest(path: Path) -> pd.DataFrame:
+    """The same, with every column in its type.
+
+    Raises:
+        DamagedFileError: also where a column is missing or of another type.
+    """
+    table = read_manifest(path)
+    _check(path, table)
+    typed: pd.DataFrame = table[list(MANIFEST_COLUMNS)].astype(MANIFEST_COLUMNS)
+    return typed
+
+
+def manifest_pieces(store: Path, rows: int = 100_000) -> Iterator[pd.DataFrame]:
+    """The clip manifest of a store in pieces of so many rows, so that memory does not grow with it.
+
+    Raises:
+        PreprocessError: there is none.
+        DamagedFileError: it is damaged, or a column is missing or of another type.
+        MachineError: the machine could not read it.
+    """
+    path = _path(store)
+    for piece in parquet_pieces(path, None, rows, _REMEDY):
+        _check(path, piece)
+        yield piece
+
+
+def _path(store: Path) -> Path:
+    path = store / _PARQUET if store.is_dir() else store
     if not path.is_file():
         raise PreprocessError(f"no clip manifest at {path}", "make the store with cmr-preprocess convert")
-    if path.suffix == ".csv":
-        table: pd.DataFrame = pd.read_csv(path, dtype=COLUMNS)
-        filled: pd.DataFrame = table.fillna({name: "" for name, kind in COLUMNS.items() if kind == "str"})
-        return filled
-    stored: pd.DataFrame = pd.read_parquet(path)
-    return stored
+    return path
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    try:
+        table: pd.DataFrame = pd.read_csv(path, dtype=MANIFEST_COLUMNS)
+    except ValueError as error:  # no UTF-8, no table, or a cell that is no number
+        raise DamagedFileError(f"{path} is no clip manifest ({type(error).__name__})", _REMEDY) from error
+    except OSError as error:
+        raise MachineError(f"{path} cannot be read: {machine_fault(error)}") from error
+    filled: pd.DataFrame = table.fillna({name: "" for name, kind in MANIFEST_COLUMNS.items() if kind == "str"})
+    return filled
+
+
+_FITS: dict[str, Callable[[Any], bool]] = {
+    "str": is_string_dtype, "int64": is_integer_dtype, "float64": is_numeric_dtype
+}  # fmt: skip
+
+
+def _check(path: Path, table: pd.DataFrame) -> None:
+    wrong = [name for name, kind in MANIFEST_COLUMNS.items() if name not in table or not _FITS[kind](table[name].dtype)]
+    if wrong and not (table.empty and set(MANIFEST_COLUMNS) <= set(table.columns)):
+        raise DamagedFileError(f"{path} is no clip manifest (column {', '.join(wrong)})", _REMEDY)

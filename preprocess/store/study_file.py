@@ -1,4 +1,4 @@
-"""The study store, version 1: the only module that knows how a study lies in HDF5.
+"""The study store, version 1: the only module that writes and reads a study in HDF5; `schema` names its parts.
 
 `<store>/<patient>/<study>.h5` holds one data set per view, `[slice, frame, row, col]`, one chunk per slice's
 whole cine, so that a clip is one read. Both keys are keyed hashes; nothing in a file names a person.
@@ -7,6 +7,7 @@ whole cine, so that a clip is one read. Both keys are keyed hashes; nothing in a
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -16,57 +17,73 @@ import numpy as np
 import numpy.typing as npt
 
 from preprocess import __version__
-from preprocess.errors import PreprocessError
+from preprocess.errors import DamagedFileError, MachineError, PreprocessError
 from preprocess.privacy.keys import is_key
 from preprocess.store.hashes import slice_sha256, study_sha256
+from preprocess.store.hdf5 import reading_hdf5
 from preprocess.store.intensity import percentile_window
+from preprocess.store.schema import (
+    AGE,
+    FIELD_STRENGTH,
+    FILE_SHA256,
+    IMAGE_ORIENTATION,
+    IMAGE_POSITION,
+    INTENSITY_PERCENTILES,
+    INTENSITY_WINDOW,
+    MODEL,
+    N_FRAMES,
+    PERCENTILE_WINDOW,
+    PIXEL_SPACING,
+    SCHEMA,
+    SEX,
+    SLICE_SHA256,
+    SLICE_THICKNESS,
+    SOFTWARE_VERSION,
+    TRIGGER_TIME,
+    VENDOR,
+    attribute_value,
+    pixel_problem,
+)
 from preprocess.store.study import CineStack, Study, StudyInfo
 from preprocess.store.views import View
 from preprocess.system.files import replacing
 
 __all__ = [
     "SCHEMA_VERSION",
-    "attribute_names",
+    "STUDY_SUFFIX",
+    "open_study",
     "read_clip",
+    "read_hashes",
     "read_study",
     "studies_in",
     "study_path",
+    "view_data",
+    "views_in",
     "write_study",
 ]
 
 SCHEMA_VERSION = 1
-_STACK_ATTRIBUTES = (
-    "n_frames",
-    "pixel_spacing",
-    "slice_thickness",
-    "image_orientation",
-    "image_position",
-    "trigger_time",
-    "intensity_window",
-)
-_OPTIONAL_ATTRIBUTES = ("intensity_percentiles", "percentile_window")
+STUDY_SUFFIX = ".h5"
+_REMEDY = "look at it with cmr-preprocess verify, or convert the study again"
+# What a file and a data set hold under the same name as `StudyInfo` and `CineStack` do.
+_INFO = (VENDOR, MODEL, FIELD_STRENGTH, SEX, AGE)
+_STACK = (N_FRAMES, PIXEL_SPACING, SLICE_THICKNESS, IMAGE_ORIENTATION, IMAGE_POSITION, TRIGGER_TIME, INTENSITY_WINDOW)
 
 
 def study_path(store: Path, patient: str, study: str) -> Path:
     """Where a study lies; refuses keys that are not 16 hex digits."""
     if not (is_key(patient) and is_key(study)):
         raise PreprocessError(f"not a store key: {patient!r}/{study!r}", "keys are 16 hex digits")
-    return store / patient / f"{study}.h5"
+    return store / patient / f"{study}{STUDY_SUFFIX}"
 
 
 def studies_in(store: Path) -> Iterator[tuple[str, str]]:
     """The (patient, study) keys of a store, sorted."""
     if not store.is_dir():
         raise PreprocessError(f"no study store at {store}", "make one with cmr-preprocess convert")
-    for path in sorted(store.glob("*/*.h5")):
+    for path in sorted(store.glob(f"*/*{STUDY_SUFFIX}")):
         if is_key(path.parent.name) and is_key(path.stem):
             yield path.parent.name, path.stem
-
-
-def attribute_names() -> tuple[frozenset[str], frozenset[str]]:
-    """Names of the attributes of a file and of a data set; no other belongs into a store."""
-    of_file = {"schema_version", "software_version", "pixel_sha256", *StudyInfo.__dataclass_fields__}
-    return frozenset(of_file), frozenset({*_STACK_ATTRIBUTES, *_OPTIONAL_ATTRIBUTES, "slice_sha256"})
 
 
 def write_study(store: Path, study: Study) -> Path:
@@ -83,11 +100,11 @@ def write_study(store: Path, study: Study) -> Path:
 
 
 def _write_info(file: h5py.File, info: StudyInfo, sha256: str) -> None:
-    file.attrs["schema_version"] = SCHEMA_VERSION
-    file.attrs["software_version"] = __version__
-    for name, value in vars(info).items():
-        file.attrs[name] = value
-    file.attrs["pixel_sha256"] = sha256
+    file.attrs[SCHEMA.name] = SCHEMA_VERSION
+    file.attrs[SOFTWARE_VERSION.name] = __version__
+    for attribute in _INFO:
+        file.attrs[attribute.name] = getattr(info, attribute.name)
+    file.attrs[FILE_SHA256.name] = sha256
 
 
 def _write_stack(file: h5py.File, view: View, stack: CineStack) -> list[str]:
@@ -97,57 +114,124 @@ def _write_stack(file: h5py.File, view: View, stack: CineStack) -> list[str]:
         chunks=(1, *stack.pixels.shape[1:]),
         **hdf5plugin.Blosc(cname="zstd", clevel=5, shuffle=hdf5plugin.Blosc.BITSHUFFLE),
     )
-    for name in _STACK_ATTRIBUTES:
-        data.attrs[name] = getattr(stack, name)
+    for attribute in _STACK:
+        data.attrs[attribute.name] = getattr(stack, attribute.name)
     if stack.intensity_percentiles is not None:
-        data.attrs["intensity_percentiles"] = stack.intensity_percentiles
+        data.attrs[INTENSITY_PERCENTILES.name] = stack.intensity_percentiles
     if stack.pixels.dtype == np.uint16:
-        data.attrs["percentile_window"] = percentile_window(stack.pixels, stack.n_frames)
+        data.attrs[PERCENTILE_WINDOW.name] = percentile_window(stack.pixels, stack.n_frames)
     hashes = [slice_sha256(stack, index) for index in range(len(stack.pixels))]
-    data.attrs["slice_sha256"] = hashes
+    data.attrs[SLICE_SHA256.name] = hashes
     return hashes
 
 
-def _open(path: Path) -> h5py.File:
-    try:
-        file = h5py.File(path, "r")
-    except FileNotFoundError:
-        raise PreprocessError(f"no study at {path}", "is this the store the manifest was made from?") from None
-    except OSError as error:
-        raise PreprocessError(f"{path} is not readable HDF5: {error}", "convert the study again") from error
-    version = file.attrs.get("schema_version")
-    if version != SCHEMA_VERSION:
-        file.close()
-        raise PreprocessError(
-            f"{path} has store schema {version}, this software reads {SCHEMA_VERSION}", "convert it again"
-        )
+def open_study(store: Path, patient: str, study: str) -> h5py.File:
+    """Open a study for `view_data` and `read_clip`; the caller closes it.
+
+    Raises:
+        PreprocessError: there is none, or its file is of another version.
+        DamagedFileError: it is damaged.
+        MachineError: the machine could not read it.
+    """
+    path = study_path(store, patient, study)
+    with ExitStack() as opened:
+        try:
+            with reading_hdf5(str(path), _REMEDY):
+                file = opened.enter_context(h5py.File(path, "r"))
+                has_schema = SCHEMA.name in file.attrs
+        except MachineError as error:
+            if isinstance(error.__cause__, FileNotFoundError):
+                raise PreprocessError(f"no study at {path}", "is this the store the manifest was made from?") from None
+            raise
+        version = attribute_value(file, SCHEMA) if has_schema else None
+        if version != SCHEMA_VERSION:
+            raise PreprocessError(
+                f"{path} has store schema {version}, this software reads {SCHEMA_VERSION}", "convert it again"
+            )
+        opened.pop_all()
     return file
 
 
+def view_data(file: h5py.File, view: str) -> h5py.Dataset:
+    """The data set of a view, `[slice, frame, row, col]`.
+
+    Args:
+        file: an open study file.
+        view: its name.
+
+    Raises:
+        PreprocessError: the study has no such view.
+        DamagedFileError: what has this name holds no pixels, or is a link.
+    """
+    with reading_hdf5(_place(file, view), _REMEDY):
+        link = file.get(view, getlink=True) if view in file else None
+        data = file[view] if isinstance(link, h5py.HardLink) else None
+        problem = "a link" if data is None else pixel_problem(data)
+    if link is None:
+        raise PreprocessError(f"no {_place(file, view)}", "the manifest is of another store")
+    if problem:
+        raise DamagedFileError(f"{_place(file, view)}: {problem}", _REMEDY)
+    return data
+
+
+def _place(file: h5py.File, view: str, index: int | None = None) -> str:
+    """Names a part of a study in a message; its file is named by its key."""
+    return f"study {Path(file.filename).stem}, view {view}" + ("" if index is None else f", slice {index}")
+
+
+def views_in(file: h5py.File) -> dict[View, h5py.Dataset]:
+    """The data sets of an open study file.
+
+    Raises:
+        DamagedFileError: it holds something else.
+    """
+    with reading_hdf5(remedy=_REMEDY):
+        names = list(file)
+    unknown = set(names) - {view.value for view in View}
+    if unknown:
+        study = Path(file.filename).stem
+        raise DamagedFileError(f"study {study}: {len(unknown)} members that are none of the views", _REMEDY)
+    return {View(name): view_data(file, name) for name in names}
+
+
 def _read_stack(data: h5py.Dataset, with_pixels: bool) -> CineStack:
-    attrs: dict[str, Any] = {name: data.attrs[name] for name in _STACK_ATTRIBUTES}
-    for name in ("pixel_spacing", "intensity_window"):
-        attrs[name] = tuple(float(value) for value in attrs[name])
-    attrs["slice_thickness"] = float(attrs["slice_thickness"])
-    if "intensity_percentiles" in data.attrs:
-        attrs["intensity_percentiles"] = tuple(float(value) for value in data.attrs["intensity_percentiles"])
-    pixels = data[()] if with_pixels else np.empty((*data.shape[:1], 0, *data.shape[2:]), data.dtype)
+    attrs: dict[str, Any] = {attribute.name: attribute_value(data, attribute) for attribute in _STACK}
+    for attribute in (PIXEL_SPACING, INTENSITY_WINDOW):
+        attrs[attribute.name] = tuple(float(value) for value in attrs[attribute.name])
+    attrs[SLICE_THICKNESS.name] = float(attrs[SLICE_THICKNESS.name])
+    counts = attrs[N_FRAMES.name]
+    if not (counts.min() > 0 and counts.max() <= data.shape[1]):
+        raise DamagedFileError(f"{_place(data.file, data.name[1:])}: {N_FRAMES.name} beyond its frames", _REMEDY)
+    percentiles = attribute_value(data, INTENSITY_PERCENTILES)
+    if percentiles is not None:
+        attrs[INTENSITY_PERCENTILES.name] = tuple(float(value) for value in percentiles)
+    if with_pixels:
+        with reading_hdf5(_place(data.file, data.name[1:]), _REMEDY):
+            pixels = data[()]
+    else:
+        pixels = np.empty((*data.shape[:1], 0, *data.shape[2:]), data.dtype)
     return CineStack(pixels=pixels, **attrs)
 
 
 def read_study(store: Path, patient: str, study: str, *, with_pixels: bool = True) -> Study:
-    """Read a whole study, or with `with_pixels=False` everything but its pixels (`[slice, 0, row, col]`)."""
-    with _open(study_path(store, patient, study)) as file:
-        info = {name: _plain(file.attrs[name]) for name in StudyInfo.__dataclass_fields__}
-        views = {View(name): _read_stack(file[name], with_pixels) for name in file}
+    """Read a whole study, or with `with_pixels=False` everything but its pixels (`[slice, 0, row, col]`).
+
+    Raises:
+        PreprocessError: there is none, or its file is of another version.
+        DamagedFileError: it is damaged.
+        MachineError: the machine could not read it.
+    """
+    with open_study(store, patient, study) as file:
+        info = {attribute.name: _plain(attribute_value(file, attribute)) for attribute in _INFO}
+        views = {view: _read_stack(data, with_pixels) for view, data in views_in(file).items()}
     return Study(patient, study, views, StudyInfo(**info))
 
 
 def read_hashes(store: Path, patient: str, study: str) -> tuple[str, dict[View, list[str]]]:
     """The SHA-256 of the study's pixels and of each slice, as written (not computed again)."""
-    with _open(study_path(store, patient, study)) as file:
-        slices = {View(name): [str(text) for text in file[name].attrs["slice_sha256"]] for name in file}
-        return str(file.attrs["pixel_sha256"]), slices
+    with open_study(store, patient, study) as file:
+        slices = {view: list(map(str, attribute_value(data, SLICE_SHA256))) for view, data in views_in(file).items()}
+        return str(attribute_value(file, FILE_SHA256)), slices
 
 
 def read_clip(file: h5py.File, view: str, index: int) -> npt.NDArray[Any]:
@@ -157,15 +241,21 @@ def read_clip(file: h5py.File, view: str, index: int) -> npt.NDArray[Any]:
         file: an open study file.
         view: name of the data set.
         index: slice.
+
+    Raises:
+        PreprocessError: the study has no such view or slice.
+        DamagedFileError: it is damaged.
     """
-    data = file[view]
-    cine: npt.NDArray[Any] = data[index]
-    return cine[: int(data.attrs["n_frames"][index])]
-
-
-def open_study(store: Path, patient: str, study: str) -> h5py.File:
-    """Open a study for `read_clip`; the caller closes it."""
-    return _open(study_path(store, patient, study))
+    data = view_data(file, view)
+    counts = attribute_value(data, N_FRAMES)
+    if not 0 <= index < len(counts):
+        raise PreprocessError(f"no {_place(file, view, index)}", "the manifest is of another store")
+    n_frames = int(counts[index])
+    if not 0 < n_frames <= data.shape[1]:
+        raise DamagedFileError(f"{_place(file, view, index)}: {n_frames} frames of {data.shape[1]}", _REMEDY)
+    with reading_hdf5(_place(file, view, index), _REMEDY):
+        cine: npt.NDArray[Any] = data[index]
+    return cine[:n_frames]
 
 
 def _plain(value: Any) -> Any:

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 
-from preprocess.errors import PreprocessError
+from preprocess.errors import DamagedFileError, MachineError, PreprocessError
 
 __all__ = [
     "csv_text",
+    "iter_rows",
     "read_rows",
     "read_text",
 ]
@@ -30,37 +33,62 @@ def read_rows(path: Path, required: Sequence[str] = ()) -> list[dict[str, str]]:
         required: columns that must be there.
 
     Raises:
-        PreprocessError: no such file, not UTF-8, a column is missing, or a row does not fit the header.
+        PreprocessError: no such file, or a column is missing.
+        DamagedFileError: not UTF-8, or a row does not fit the header.
+        MachineError: the machine could not read it.
     """
-    text = read_text(path)
-    header_line = text.split("\n", 1)[0]
-    delimiter = max(_DELIMITERS, key=lambda sign: len(set(required) & set(_header(header_line, sign))))
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    try:
-        header = [name.strip() for name in next(reader, [])]
-        _check_header(path, header, required)
-        return [_row(path, header, fields, reader.line_num) for fields in reader if fields]
-    except csv.Error as error:
-        raise PreprocessError(
-            f"{path}, line {reader.line_num}: {error}",
-            "put quotes around fields with commas, quotes or line breaks",
-        ) from None
+    return list(iter_rows(path, required))
+
+
+def iter_rows(path: Path, required: Sequence[str] = ()) -> Iterator[dict[str, str]]:
+    """The rows of `read_rows` one by one, so that memory does not grow with the file.
+
+    Args:
+        path: a UTF-8 file with a header line.
+        required: columns that must be there.
+
+    Raises:
+        PreprocessError: as `read_rows`, at the row that is wrong.
+    """
+    with _reading(path), path.open(encoding="utf-8-sig") as file:
+        first = file.readline()
+        delimiter = max(_DELIMITERS, key=lambda sign: len(set(required) & set(_header(first, sign))))
+        reader = csv.reader(chain([first], file), delimiter=delimiter, strict=True)
+        try:
+            header = [name.strip() for name in next(reader, [])]
+            _check_header(path, header, required)
+            for fields in reader:
+                if fields:
+                    yield _row(path, header, fields, reader.line_num)
+        except csv.Error as error:
+            raise DamagedFileError(
+                f"{path}, line {reader.line_num}: {error}",
+                "put quotes around fields with commas, quotes or line breaks",
+            ) from None
 
 
 def read_text(path: Path) -> str:
     """A UTF-8 file.
 
     Raises:
-        PreprocessError: no such file, not UTF-8, or not readable.
+        PreprocessError: no such file.
+        DamagedFileError: not UTF-8.
+        MachineError: the machine could not read it.
     """
-    try:
+    with _reading(path):
         return path.read_text(encoding="utf-8-sig")
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    try:
+        yield
     except FileNotFoundError:
         raise PreprocessError(f"no file {path}", "check the path") from None
     except UnicodeDecodeError:
-        raise PreprocessError(f"{path} is not UTF-8 text", "save it as CSV UTF-8") from None
+        raise DamagedFileError(f"{path} is not UTF-8 text", "save it as CSV UTF-8") from None
     except OSError as error:
-        raise PreprocessError(f"{path} is not readable: {error.strerror}", "name a file you may read") from None
+        raise MachineError(f"{path} is not readable: {error.strerror}", "name a file you may read") from None
 
 
 def _header(line: str, delimiter: str) -> list[str]:
@@ -80,7 +108,7 @@ def _check_header(path: Path, header: Sequence[str], required: Sequence[str]) ->
 
 def _row(path: Path, header: Sequence[str], fields: Sequence[str], line: int) -> dict[str, str]:
     if len(fields) != len(header):
-        raise PreprocessError(
+        raise DamagedFileError(
             f"{path}, row ending at line {line}: {len(fields)} fields where the header has {len(header)}",
             "put quotes around fields with commas, quotes or line breaks",
         )

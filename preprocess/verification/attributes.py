@@ -3,138 +3,103 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import h5py
 import numpy as np
 
-from preprocess.store.study_file import attribute_names
+from preprocess.store.hdf5 import reading_hdf5
+from preprocess.store.schema import (
+    AGE,
+    FIELD_STRENGTH,
+    FILE_ATTRIBUTES,
+    FILE_SHA256,
+    IMAGE_ORIENTATION,
+    IMAGE_POSITION,
+    INTENSITY_PERCENTILES,
+    INTENSITY_WINDOW,
+    MODEL,
+    N_FRAMES,
+    PERCENTILE_WINDOW,
+    PIXEL_SPACING,
+    SEX,
+    SLICE_SHA256,
+    SLICE_THICKNESS,
+    SOFTWARE_VERSION,
+    STACK_ATTRIBUTES,
+    TRIGGER_TIME,
+    VENDOR,
+    Attribute,
+)
 
-__all__ = ["file_attributes", "stack_attributes", "stack_problems"]
+__all__ = ["Values", "file_attributes", "stack_attributes", "value_problems"]
 
-_MAX_VALUES = 1 << 20
+Values = Mapping[Attribute, Any]  # of those that could be read
+
 _MAX_TEXT = 64  # characters of a text attribute of a file; none of the vocabulary is longer
-_WHOLE, _REAL, _TEXT = (h5py.h5t.INTEGER,), (h5py.h5t.FLOAT, h5py.h5t.INTEGER), (h5py.h5t.STRING,)
 _NEARLY = 0.05  # as conversion takes it: some scanners round direction cosines
 _HEX = frozenset("0123456789abcdef")
 
 
-@dataclass(frozen=True)
-class _Rule:
-    """What an attribute must be: HDF5 classes, and its shape by the shape of the pixels."""
+def file_attributes(file: h5py.File) -> tuple[Values, list[str]]:
+    """The attributes of a file that are as they must be, and what is wrong with the type or shape of others.
 
-    kinds: tuple[int, ...]
-    shape: Callable[[tuple[int, ...]], tuple[int, ...]]
-
-
-_FILE = {
-    "schema_version": _Rule(_WHOLE, lambda _: ()),
-    "software_version": _Rule(_TEXT, lambda _: ()),
-    "vendor": _Rule(_TEXT, lambda _: ()),
-    "model": _Rule(_TEXT, lambda _: ()),
-    "field_strength": _Rule(_REAL, lambda _: ()),
-    "sex": _Rule(_TEXT, lambda _: ()),
-    "age": _Rule(_REAL, lambda _: ()),
-    "pixel_sha256": _Rule(_TEXT, lambda _: ()),
-}
-_STACK: dict[str, _Rule] = {
-    "n_frames": _Rule(_WHOLE, lambda pixels: pixels[:1]),
-    "pixel_spacing": _Rule(_REAL, lambda _: (2,)),
-    "slice_thickness": _Rule(_REAL, lambda _: ()),
-    "image_orientation": _Rule(_REAL, lambda _: (6,)),
-    "image_position": _Rule(_REAL, lambda pixels: (pixels[0], 3)),
-    "trigger_time": _Rule(_REAL, lambda pixels: pixels[:2]),
-    "intensity_window": _Rule(_REAL, lambda _: (2,)),
-    "slice_sha256": _Rule(_TEXT, lambda pixels: pixels[:1]),
-}
-
-_OPTIONAL = {
-    "intensity_percentiles": _Rule(_REAL, lambda _: (2,)),
-    "percentile_window": _Rule(_REAL, lambda _: (2,)),
-}
+    Raises:
+        DamagedFileError: they cannot be read.
+        MachineError: the machine could not read them.
+    """
+    return _read(file, FILE_ATTRIBUTES)
 
 
-def file_attributes(file: h5py.File) -> tuple[dict[str, Any], list[str]]:
-    """The values of the file's attributes that are as they must be, and what is wrong with the others."""
-    values, problems = _read(file, _FILE, attribute_names()[0], ())
-    return values, problems + [text for text in _file_problems(values) if text]
+def stack_attributes(data: h5py.Dataset) -> tuple[Values, list[str]]:
+    """The same of a data set."""
+    return _read(data, STACK_ATTRIBUTES)
 
 
-def stack_attributes(data: h5py.Dataset) -> tuple[dict[str, Any], list[str]]:
-    """The same of a data set; values are not yet looked at, see `stack_problems`."""
-    return _read(data, _STACK, attribute_names()[1], data.shape)
-
-
-def _read(
-    owner: h5py.File | h5py.Dataset, rules: Mapping[str, _Rule], known: frozenset[str], pixels: tuple[int, ...]
-) -> tuple[dict[str, Any], list[str]]:
-    present = set(owner.attrs.keys())
-    n_unknown = len(present - known - set(rules))
+def _read(owner: h5py.File | h5py.Dataset, attributes: Sequence[Attribute]) -> tuple[Values, list[str]]:
+    with reading_hdf5():
+        present = set(owner.attrs.keys())
+    n_unknown = len(present - {attribute.name for attribute in attributes})
     problems = [f"{n_unknown} attributes that do not belong here (names not shown)"] if n_unknown else []
-    values: dict[str, Any] = {}
-    for name, rule in {**rules, **_OPTIONAL}.items():
-        if name not in present:
-            problems += [f"attribute {name} is missing"] if name in rules else []
+    values: dict[Attribute, Any] = {}
+    for attribute in attributes:
+        if attribute.name not in present:
+            problems += [] if attribute.is_optional else [f"attribute {attribute.name} is missing"]
             continue
-        problem = _mismatch(owner.attrs.get_id(name), rule, pixels)
+        with reading_hdf5():
+            problem = attribute.mismatch(owner)
+            if not problem:
+                values[attribute] = owner.attrs[attribute.name]
         if problem:
-            problems.append(f"attribute {name} {problem}")
-        else:
-            values[name] = owner.attrs[name]
+            problems.append(f"attribute {attribute.name} {problem}")
     return values, problems
 
 
-def _mismatch(attribute: h5py.h5a.AttrID, rule: _Rule, pixels: tuple[int, ...]) -> str:
-    """What is wrong with type or shape, before anything is read: references and objects are never followed."""
-    if attribute.get_type().get_class() not in rule.kinds:
-        return "has another type"
-    if attribute.get_space().get_simple_extent_type() == h5py.h5s.NULL:
-        return "is empty"
-    shape = rule.shape(pixels)
-    if attribute.shape != shape:
-        return f"has shape {list(attribute.shape)}, not {list(shape)}"
-    return "is too large" if math.prod(shape) > _MAX_VALUES else ""
+@dataclass(frozen=True)
+class _Rule:
+    """What must hold for the value of an attribute."""
+
+    attribute: Attribute
+    holds: Callable[[Any], bool]
+    problem: str
 
 
-def _file_problems(values: Mapping[str, Any]) -> Iterator[str]:
-    for name in ("software_version", "vendor", "model", "sex"):
-        if name in values and len(str(values[name])) > _MAX_TEXT:
-            yield f"attribute {name} is longer than {_MAX_TEXT} characters"
-    if "sex" in values and values["sex"] not in ("F", "M", "O", ""):
-        yield "attribute sex is not F, M, O or empty"
-    if "age" in values and not (math.isnan(values["age"]) or 0 <= values["age"] <= 90):
-        yield "attribute age is not within 0 to 90"
-    if "field_strength" in values and not (math.isnan(values["field_strength"]) or 0 < values["field_strength"] < 30):
-        yield "attribute field_strength is no number of tesla"
-    if "pixel_sha256" in values and not _is_sha256(values["pixel_sha256"]):
-        yield "attribute pixel_sha256 is no SHA-256"
-
-
-def stack_problems(values: Mapping[str, Any], pixels: tuple[int, ...]) -> Iterator[str]:
-    """What is wrong with the values of a data set's attributes.
+def value_problems(values: Values, n_frames: int = 0) -> list[str]:
+    """What is wrong with the values of attributes that could be read.
 
     Geometry that is unknown as a whole (all NaN, as in imported stores) is none.
 
     Args:
-        values: those that could be read.
-        pixels: shape of the data set.
+        values: of a file or of a data set.
+        n_frames: length of the data set's frame axis.
     """
-    if "n_frames" in values and not (np.all(values["n_frames"] >= 1) and np.all(values["n_frames"] <= pixels[1])):
-        yield f"n_frames is not within 1 to {pixels[1]}"
-    for name in ("pixel_spacing", "slice_thickness"):
-        if name in values and not _is_unknown(values[name]) and not _is_positive(values[name]):
-            yield f"{name} is not finite and above 0"
-    for name in ("image_position", "intensity_window", *_OPTIONAL):
-        if name in values and not _is_unknown(values[name]) and not np.isfinite(values[name]).all():
-            yield f"{name} is not finite"
-    if "image_orientation" in values and not _is_orthonormal(values["image_orientation"]):
-        yield "image_orientation is not orthonormal"
-    if "trigger_time" in values and np.isinf(values["trigger_time"]).any():
-        yield "trigger_time is infinite"
-    if "slice_sha256" in values and not all(_is_sha256(one) for one in values["slice_sha256"]):
-        yield "slice_sha256 is no list of SHA-256"
+    problems = [rule.problem for rule in _RULES if rule.attribute in values and not rule.holds(values[rule.attribute])]
+    counts = values.get(N_FRAMES)
+    if counts is not None and not (np.all(counts >= 1) and np.all(counts <= n_frames)):
+        problems.append(f"{N_FRAMES.name} is not within 1 to {n_frames}")
+    return problems
 
 
 def _is_unknown(value: Any) -> bool:
@@ -142,7 +107,11 @@ def _is_unknown(value: Any) -> bool:
 
 
 def _is_positive(value: Any) -> bool:
-    return bool(np.isfinite(value).all() and np.all(np.asarray(value) > 0))
+    return _is_unknown(value) or bool(np.isfinite(value).all() and np.all(np.asarray(value) > 0))
+
+
+def _is_finite(value: Any) -> bool:
+    return _is_unknown(value) or bool(np.isfinite(value).all())
 
 
 def _is_orthonormal(value: Any) -> bool:
@@ -155,3 +124,30 @@ def _is_orthonormal(value: Any) -> bool:
 def _is_sha256(value: object) -> bool:
     text = str(value)
     return len(text) == 64 and set(text) <= _HEX
+
+
+_RULES = (
+    *(
+        _Rule(text, lambda value: len(str(value)) <= _MAX_TEXT, f"attribute {text.name} is longer than 64 characters")
+        for text in (SOFTWARE_VERSION, VENDOR, MODEL, SEX)
+    ),
+    _Rule(SEX, lambda value: value in ("F", "M", "O", ""), "attribute sex is not F, M, O or empty"),
+    _Rule(AGE, lambda value: math.isnan(value) or 0 <= value <= 90, "attribute age is not within 0 to 90"),
+    _Rule(
+        FIELD_STRENGTH,
+        lambda value: math.isnan(value) or 0 < value < 30,
+        "attribute field_strength is no number of tesla",
+    ),
+    _Rule(FILE_SHA256, _is_sha256, "attribute pixel_sha256 is no SHA-256"),
+    *(
+        _Rule(length, _is_positive, f"{length.name} is not finite and above 0")
+        for length in (PIXEL_SPACING, SLICE_THICKNESS)
+    ),
+    *(
+        _Rule(numbers, _is_finite, f"{numbers.name} is not finite")
+        for numbers in (IMAGE_POSITION, INTENSITY_WINDOW, INTENSITY_PERCENTILES, PERCENTILE_WINDOW)
+    ),
+    _Rule(IMAGE_ORIENTATION, _is_orthonormal, "image_orientation is not orthonormal"),
+    _Rule(TRIGGER_TIME, lambda value: not np.isinf(value).any(), "trigger_time is infinite"),
+    _Rule(SLICE_SHA256, lambda value: all(map(_is_sha256, value)), "slice_sha256 is no list of SHA-256"),
+)

@@ -7,16 +7,17 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
+from pandas.api.types import is_numeric_dtype
 
-from preprocess.system.files import remove_stale, replacing
+from preprocess.errors import DamagedFileError, MachineError
+from preprocess.system.parquet import read_parquet, write_parquet
 from preprocess.verification.fingerprint import N_WORDS, VERSION, Words
 
 __all__ = ["FILE", "Fingerprints"]
 
 FILE = "fingerprints.parquet"
+_SHA256, _IS_VALID, _VERSION = "pixel_sha256", "is_valid", "version"
 _WORDS = [f"word{number}" for number in range(N_WORDS)]
-_DAMAGED = (OSError, ValueError, TypeError, KeyError, pa.ArrowException)
 
 
 class Fingerprints:
@@ -56,13 +57,11 @@ class Fingerprints:
         nothing = np.zeros(N_WORDS, np.uint64)
         words = [self._words[name] for name in names]
         values = np.array([nothing if one is None else one for one in words], np.uint64).reshape(-1, N_WORDS)
-        table = pd.DataFrame({"pixel_sha256": names, **dict(zip(_WORDS, values.T, strict=True))})
-        table["is_valid"] = np.array([one is not None for one in words], dtype=bool)
-        table["version"] = VERSION
+        table = pd.DataFrame({_SHA256: names, **dict(zip(_WORDS, values.T, strict=True))})
+        table[_IS_VALID] = np.array([one is not None for one in words], dtype=bool)
+        table[_VERSION] = VERSION
         try:
-            remove_stale(self._path)
-            with replacing(self._path) as temporary:
-                table.to_parquet(temporary, index=False)
+            write_parquet(self._path, table)
         except OSError:
             return False
         self._is_changed = False
@@ -73,12 +72,16 @@ def _read(path: Path) -> Iterator[tuple[str, Words | None]]:
     if path.is_symlink() or not path.is_file():
         return
     try:
-        table = pd.read_parquet(path, columns=["pixel_sha256", *_WORDS, "is_valid", "version"])
-        table = table[table["version"] == VERSION]
-        names = table["pixel_sha256"].astype(str).tolist()
-        words = np.ascontiguousarray(table[_WORDS].to_numpy(np.uint64))
-        valid = table["is_valid"].to_numpy(bool)
-    except _DAMAGED:
+        table = read_parquet(path)
+    except (DamagedFileError, MachineError):  # made anew
         return
-    for name, one, is_valid in zip(names, words, valid.tolist(), strict=True):
-        yield name, one if is_valid else None
+    numbers = [*_WORDS, _IS_VALID, _VERSION]
+    if not {_SHA256, *numbers} <= set(table.columns) or not all(
+        is_numeric_dtype(table[name].dtype) for name in numbers
+    ):
+        return
+    table = table[table[_VERSION] == VERSION]
+    words = np.ascontiguousarray(table[_WORDS].to_numpy(np.uint64))
+    valid = table[_IS_VALID].to_numpy(bool)
+    for name, word, is_valid in zip(table[_SHA256].astype(str), words, valid.tolist(), strict=True):
+        yield name, word if is_valid else None

@@ -9,12 +9,14 @@ from pathlib import Path
 
 from preprocess.errors import PreprocessError
 from preprocess.privacy.keys import is_key
+from preprocess.store.ledger import LEDGER_FILE
+from preprocess.store.manifest import MANIFEST_FILES
+from preprocess.store.study_file import STUDY_SUFFIX
 from preprocess.verification.problem import Check, Problem
 
 __all__ = ["KNOWN_FILES", "scan"]
 
-KNOWN_FILES = frozenset({"clips.parquet", "clips.csv", "ledger.csv", "fingerprints.parquet", "verification.csv",
-                         "duplicates.csv"})  # fmt: skip
+KNOWN_FILES = frozenset({*MANIFEST_FILES, LEDGER_FILE, "fingerprints.parquet", "verification.csv", "duplicates.csv"})
 _TEMPORARY = re.compile(r"\..+\.[0-9]+\.tmp")
 _HIDDEN = ".ledger"
 
@@ -51,7 +53,7 @@ def _patient(folder: os.DirEntry[str]) -> tuple[list[tuple[str, str]], list[Prob
     entries = _entries(folder.path)
     for entry in entries:
         stem, dot, suffix = entry.name.partition(".")
-        if is_key(stem) and dot + suffix == ".h5" and entry.is_file(follow_symlinks=False):
+        if is_key(stem) and dot + suffix == STUDY_SUFFIX and entry.is_file(follow_symlinks=False):
             studies.append((folder.name, stem))
         else:
             study = stem if is_key(stem) else ""

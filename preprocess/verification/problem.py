@@ -19,6 +19,7 @@ __all__ = ["Check", "Problem", "safe_key", "safe_view", "write_problems"]
 class Check(str, Enum):
     """The kinds of checks, in the order in which they are reported."""
 
+    UNCHECKED = "unchecked"  # a fault of this machine, or of this software: nothing is known of the file
     FOLDER = "folder"
     PRESENCE = "presence"
     READABLE = "readable"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,19 +11,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from preprocess.store.manifest import COLUMNS
-from preprocess.system.pool import Done, work
+from preprocess.store.manifest import MANIFEST_COLUMNS, ClipColumn
+from preprocess.system.pool import Done, Failed, work
 from preprocess.verification.cache import Fingerprints
+from preprocess.verification.file_check import Checked, Task, check_file
 from preprocess.verification.folder import scan
 from preprocess.verification.problem import Check, Problem
-from preprocess.verification.study_file import Checked, Task, check_file
-from preprocess.verification.tables import compare_ledger, compare_manifest, read_tables
+from preprocess.verification.table_check import compare_ledger, compare_manifest, read_tables
 
 __all__ = ["Options", "StoreCheck", "check_store"]
 
+_log = logging.getLogger(__name__)
 _EXTRA = ("position", "normal_x", "normal_y", "normal_z", "is_even")
 _BATCH = 500  # studies whose clips are gathered to one table at a time
-_UNREADABLE = (Check.READABLE, Check.SCHEMA, Check.STRUCTURE, Check.PIXELS)
+_UNREADABLE = (Check.UNCHECKED, Check.READABLE, Check.SCHEMA, Check.STRUCTURE, Check.PIXELS)
 
 
 @dataclass(frozen=True)
@@ -73,14 +75,14 @@ class _Gathered:
 
     def add(self, checked: Checked) -> None:
         for clip in checked.clips:
-            self.rows.append((*clip.row.values(), clip.position, *clip.normal, clip.is_even))
+            self.rows.append((*vars(clip.row).values(), clip.position, *clip.normal, clip.is_even))
         if len(self.rows) > 13 * _BATCH:
             self.flush()
 
     def flush(self) -> None:
         if self.rows or not self.tables:
-            table = pd.DataFrame(self.rows, columns=[*COLUMNS, *_EXTRA])
-            self.tables.append(table.astype({**COLUMNS, "is_even": bool}))
+            table = pd.DataFrame(self.rows, columns=[*MANIFEST_COLUMNS, *_EXTRA])
+            self.tables.append(table.astype({**MANIFEST_COLUMNS, "is_even": bool}))
             self.rows.clear()
 
     def table(self) -> pd.DataFrame:
@@ -106,19 +108,19 @@ def check_store(
     tasks = _tasks(store, studies, manifest, known, options)
     try:
         for done, outcome in enumerate(work(check_file, tasks, options.workers), start=1):
-            checked = outcome.result if isinstance(outcome, Done) else _lost(outcome.task)
+            checked = outcome.result if isinstance(outcome, Done) else _lost(outcome)
             problems += checked.problems
             gathered.add(checked)
             for clip in checked.clips if options.with_fingerprints else ():
-                if clip.row["pixel_sha256"] not in known:
-                    known.add(clip.row["pixel_sha256"], clip.words)
+                if clip.row.pixel_sha256 not in known:
+                    known.add(clip.row.pixel_sha256, clip.words)
             progress(done, len(studies))
     finally:
         is_cached = not options.with_fingerprints or known.save()
     clips = gathered.table()
     problems += _compare(store, manifest, clips, set(studies), problems)
     if options.with_fingerprints:
-        known.keep(set(clips["pixel_sha256"]))
+        known.keep(set(clips[ClipColumn.SHA256]))
         is_cached = known.save() and is_cached
     numbered = [replace(problem, store=options.number) for problem in problems]
     return StoreCheck(numbered, len(studies), clips, *_words(clips, known, options), is_cached)
@@ -134,7 +136,7 @@ def _tasks(
     listed: dict[tuple[str, str], set[str]] = {}
     if manifest is not None and options.with_fingerprints:
         for patient, study, sha256 in zip(
-            manifest["patient"], manifest["study"], manifest["pixel_sha256"], strict=True
+            manifest["patient"], manifest["study"], manifest[ClipColumn.SHA256], strict=True
         ):
             if sha256 in known:
                 listed.setdefault((patient, study), set()).add(sha256)
@@ -149,9 +151,14 @@ def _tasks(
     ]
 
 
-def _lost(task: Task) -> Checked:
-    text = "reading it ended the process (damaged HDF5, or out of memory)"
-    return Checked([Problem(Check.READABLE, text, task.patient, task.study)])
+def _lost(lost: Failed[Task]) -> Checked:
+    """A file whose check came to no end; an error of our own says nothing about the file."""
+    check, text = Check.READABLE, "reading it ended the process (damaged HDF5, or out of memory)"
+    if lost.error is not None:
+        check = Check.UNCHECKED
+        text = f"the check itself failed ({type(lost.error).__name__}): please report this as a fault of verify"
+        _log.error("a check failed", exc_info=lost.error)
+    return Checked([Problem(check, text, lost.task.patient, lost.task.study)])
 
 
 def _compare(
@@ -161,14 +168,14 @@ def _compare(
     present: set[tuple[str, str]],
     problems: Iterable[Problem],
 ) -> list[Problem]:
-    damaged = {(one.patient, one.study) for one in problems if one.check in _UNREADABLE}
+    damaged = {(problem.patient, problem.study) for problem in problems if problem.check in _UNREADABLE}
     views: dict[tuple[str, str], set[str]] = {}
     for patient, study, view in zip(clips["patient"], clips["study"], clips["view"], strict=True):
         if (patient, study) not in damaged:
             views.setdefault((patient, study), set()).add(view)
     found = list(compare_ledger(store, views, present))
     if manifest is not None:
-        found += compare_manifest(manifest, clips[list(COLUMNS)], present, set(views))
+        found += compare_manifest(manifest, clips[list(MANIFEST_COLUMNS)], present, set(views))
     return found
 
 
@@ -177,7 +184,7 @@ def _words(
 ) -> tuple[np.ndarray[tuple[int, ...], np.dtype[np.uint64]], np.ndarray[tuple[int, ...], np.dtype[np.bool_]]]:
     words = np.zeros((len(clips), 4), np.uint64)
     is_valid = np.zeros(len(clips), bool)
-    for index, sha256 in enumerate(clips["pixel_sha256"] if options.with_fingerprints else ()):
+    for index, sha256 in enumerate(clips[ClipColumn.SHA256] if options.with_fingerprints else ()):
         one = known[sha256]
         if one is not None:
             words[index], is_valid[index] = one, True

@@ -7,6 +7,7 @@ import struct
 
 import h5py
 
+from preprocess.store.schema import pixel_problem
 from preprocess.store.views import View
 
 __all__ = ["chunk_problem", "data_problem", "members"]
@@ -44,22 +45,19 @@ def members(file: h5py.File) -> tuple[list[View], list[str]]:
 
 def data_problem(data: object) -> str:
     """What is wrong with a member as a data set; empty where its pixels may be read."""
-    if not isinstance(data, h5py.Dataset):
-        return "not a data set"
+    problem = pixel_problem(data)
+    if problem or not isinstance(data, h5py.Dataset):
+        return problem
     creation = data.id.get_create_plist()
     if data.is_virtual:
         return "a virtual data set: its pixels lie in other files and were not read"
     if creation.get_external_count():
         return "external storage: its pixels lie in another file and were not read"
-    if data.id.get_type().get_class() != h5py.h5t.INTEGER or data.dtype.str not in ("|u1", "<u2"):
-        return "neither uint8 nor uint16"
-    return _shape_problem(data) or _filter_problem(creation)
+    return _size_problem(data) or _filter_problem(creation)
 
 
-def _shape_problem(data: h5py.Dataset) -> str:
+def _size_problem(data: h5py.Dataset) -> str:
     shape = data.shape
-    if len(shape) != 4 or 0 in shape:
-        return f"has shape {list(shape)}, not [slice, frame, row, col]"
     if shape[0] > _MAX_SLICES or shape[1] > _MAX_FRAMES or max(shape[2:]) > _MAX_SIDE:
         return f"has an absurd size, {list(shape)}"
     if math.prod(shape[1:]) * data.dtype.itemsize > _MAX_CHUNK:

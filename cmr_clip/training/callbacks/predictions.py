@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pytorch_lightning as pl
 
+from cmr_clip.tables.predictions import AttentionWeight, Prediction, write_attention, write_predictions
 from cmr_clip.tasks.finetuning import StudyPredictions
 from preprocess.system.files import write_text
 
@@ -52,40 +53,27 @@ class PredictionTables(pl.Callback):
         if not self._outputs or not trainer.is_global_zero:
             return
         folder = Path(self.folder or trainer.default_root_dir)
-        self._write(folder / f"{self.prefix}predictions.csv", self._prediction_rows())
-        self._write(folder / f"{self.prefix}attention.csv", self._attention_rows())
+        predictions, attention = folder / f"{self.prefix}predictions.csv", folder / f"{self.prefix}attention.csv"
+        write_predictions(predictions, self._predictions())
+        write_attention(attention, self._attention())
+        _log.info("wrote %s and %s", predictions, attention)
         self._outputs.clear()
 
     on_predict_end = on_test_end
 
-    @staticmethod
-    def _write(path: Path, rows: list[dict[str, Any]]) -> None:
-        write_text(path, pd.DataFrame(rows).to_csv(index=False))
-        _log.info("wrote %s", path)
+    def _predictions(self) -> Iterator[Prediction]:
+        for output in self._outputs:
+            for target, scores in output["scores"].items():
+                for row, study in enumerate(output["study"]):
+                    truth = float(output["truth"][target][row]) if output["truth"] else None
+                    yield Prediction(study, output["patient"][row], target, truth, float(scores[row]), self.model_name)
 
-    def _prediction_rows(self) -> list[dict[str, Any]]:
-        return [
-            {
-                "study": study,
-                "patient": output["patient"][row],
-                "target": target,
-                "truth": float(output["truth"][target][row]) if output["truth"] else None,
-                "score": float(scores[row]),
-                "model": self.model_name,
-            }
-            for output in self._outputs
-            for target, scores in output["scores"].items()
-            for row, study in enumerate(output["study"])
-        ]
-
-    def _attention_rows(self) -> list[dict[str, Any]]:
-        return [
-            {"study": study, "target": target, "view": view, "slice": index, "weight": float(weight)}
-            for output in self._outputs
-            for target, bags in output["attention"].items()
-            for study, names, weights in zip(output["study"], output["clip_names"], bags, strict=True)
-            for (view, index), weight in zip(names, weights, strict=True)
-        ]
+    def _attention(self) -> Iterator[AttentionWeight]:
+        for output in self._outputs:
+            for target, bags in output["attention"].items():
+                for study, names, weights in zip(output["study"], output["clip_names"], bags, strict=True):
+                    for (view, index), weight in zip(names, weights, strict=True):
+                        yield AttentionWeight(study, target, view, index, float(weight))
 
 
 class MetricsFile(pl.Callback):

@@ -11,6 +11,7 @@ import pytest
 
 from cmr_clip.demo.report import write_report
 from cmr_clip.explore.charts import nice_ticks
+from preprocess.store.ledger import STORED, Record, Row, write_ledger
 from tests.support.explore_cohorts import Files
 
 SUMMARY = {
@@ -49,8 +50,8 @@ def run(tmp_path: Path, files: Files) -> Path:
     curves = {"epoch": [0, 0, 1, 1], "train/loss": [3, np.nan, 2, np.nan]}
     curves |= {"val/retrieval/r_at_5": [np.nan, 0.2, np.nan, 0.6]}
     pd.DataFrame(curves).to_csv(tmp_path / "pretrain" / "metrics.csv", index=False)
-    ledger = [("kept", "")] * 5 + [("left out", "scout <b>")] * 2
-    pd.DataFrame(ledger, columns=["outcome", "reason"]).to_csv(tmp_path / "store" / "ledger.csv", index=False)
+    rows = [Row("00", view="SAX", outcome=STORED)] * 5 + [Row("00", reason="scout <b>")] * 2
+    write_ledger(tmp_path / "store", [Record("00", rows=tuple(rows))])
     (tmp_path / "map").mkdir()
     (tmp_path / "map" / "explorer.html").write_text("")
     (tmp_path / "map" / "umap.png").write_bytes(b"PNG")

@@ -8,10 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cmr_clip.errors import CmrClipError
+from cmr_clip.explore.annotations import join_labels, predicted_columns
 from cmr_clip.explore.cohort import join_cohorts, load_cohort
 from cmr_clip.explore.variables import label_of, select_variables, variables_of
-from cmr_clip.inference.tables import read_embeddings, read_labels, read_predictions
-from preprocess.errors import PreprocessError
+from cmr_clip.tables.embeddings import read_embeddings
+from preprocess.errors import MendableError, PreprocessError
 from tests.support.explore_cohorts import Files, make_cohort
 
 
@@ -23,7 +25,7 @@ def test_study_embedding_is_the_normalised_mean(files: Files) -> None:
 
 
 def test_variables_are_recognised(files: Files) -> None:
-    cohort = load_cohort(files.embeddings, files.store, [read_labels([files.labels])])
+    cohort = load_cohort(files.embeddings, files.store, [join_labels([files.labels])])
     found = {variable.name: variable for variable in variables_of(cohort)}
     kinds = {name: (variable.kind, variable.level) for name, variable in found.items()}
     assert kinds["view"] == ("category", "clip")
@@ -58,7 +60,7 @@ def test_labels_for_people() -> None:
 def test_predictions_tell_models_apart(tmp_path: Path) -> None:
     path = tmp_path / "predictions.csv"
     path.write_text("study,target,score,model\na,lvef,50,one\na,lvef,60,two\n")
-    assert set(read_predictions(path).columns) == {"study", "predicted lvef (one)", "predicted lvef (two)"}
+    assert set(predicted_columns(path).columns) == {"study", "predicted lvef (one)", "predicted lvef (two)"}
 
 
 def broken_inputs(files: Files, folder: Path) -> dict[str, Path]:
@@ -79,14 +81,14 @@ def test_broken_embeddings_are_refused(files: Files, tmp_path: Path) -> None:
     }
     paths = broken_inputs(files, tmp_path)
     for name, word in words.items():
-        with pytest.raises(PreprocessError, match=word):
+        with pytest.raises(MendableError, match=word):
             read_embeddings(paths[name])
-    with pytest.raises(PreprocessError, match="no file"):
+    with pytest.raises(CmrClipError, match="no file"):
         read_embeddings(tmp_path / "absent.parquet")
 
 
 def test_foreign_store_other_dimension_and_unknown_colour(files: Files, elsewhere: Files, tmp_path: Path) -> None:
-    with pytest.raises(PreprocessError, match="80 of 80 embedded clips are not in"):
+    with pytest.raises(CmrClipError, match="80 of 80 embedded clips are not in"):
         load_cohort(files.embeddings, elsewhere.store)
     with pytest.raises(PreprocessError, match=r"clips\.parquet"):
         load_cohort(files.embeddings, tmp_path)
@@ -95,17 +97,17 @@ def test_foreign_store_other_dimension_and_unknown_colour(files: Files, elsewher
         load_cohort(files.embeddings, files.store),
         load_cohort(wide.embeddings, wide.store, placed=True),
     )
-    with pytest.raises(PreprocessError, match="32 and of 48 dimensions"):
+    with pytest.raises(CmrClipError, match="32 and of 48 dimensions"):
         join_cohorts(ours, theirs)
-    with pytest.raises(PreprocessError, match=r"can't colour by genotype \(known are view, sex"):
+    with pytest.raises(CmrClipError, match=r"can't colour by genotype \(known are view, sex"):
         select_variables(variables_of(ours), ["genotype"])
 
 
 def test_labels_are_checked(files: Files, tmp_path: Path) -> None:
-    (tmp_path / "twice.csv").write_text("study,a\nx,1\nx,2\n")
+    (tmp_path / "twice.csv").write_text(f"study,a\n{'0' * 16},1\n{'0' * 16},2\n")
     (tmp_path / "keyless.csv").write_text("name,a\nx,1\n")
-    for name, word in (("twice", "names a study twice"), ("keyless", "no column study"), ("absent", "no file")):
-        with pytest.raises(PreprocessError, match=word):
-            read_labels([tmp_path / f"{name}.csv"])
-    with pytest.raises(PreprocessError, match="repeats the label"):
-        read_labels([files.labels, files.labels])
+    for name, word in (("twice", "a study more than once"), ("keyless", "no column study"), ("absent", "no file")):
+        with pytest.raises(MendableError, match=word):
+            join_labels([tmp_path / f"{name}.csv"])
+    with pytest.raises(CmrClipError, match="repeats the label"):
+        join_labels([files.labels, files.labels])

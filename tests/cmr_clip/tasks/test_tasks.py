@@ -19,9 +19,10 @@ from cmr_clip.encoders.bert import BertTextEncoder
 from cmr_clip.encoders.mvit.mvit import MViT
 from cmr_clip.encoders.mvit.presets import mvit_tiny
 from cmr_clip.errors import CheckpointMismatchError, CmrClipError
-from cmr_clip.inference.embed import embed_store, write_embeddings
+from cmr_clip.inference.embed import embed_store
 from cmr_clip.models.heads import BinaryHead, RegressionHead
 from cmr_clip.models.towers import VideoTower
+from cmr_clip.tables.embeddings import write_embeddings
 from cmr_clip.tasks.contrastive import ContrastivePretraining
 from cmr_clip.tasks.finetuning import Freeze, StudyFinetuning
 from cmr_clip.weights.into_task import load_kinetics, load_tower_weights

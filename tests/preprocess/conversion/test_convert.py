@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from preprocess.store.manifest import COLUMNS, read_manifest
+from preprocess.store.manifest import MANIFEST_COLUMNS, read_manifest
 from preprocess.store.study_file import read_hashes
 from preprocess.store.views import View
 from tests.support.factories import (
@@ -73,7 +73,7 @@ def test_packing_and_names_do_not_matter(tmp_path: Path) -> None:
 def test_manifest_has_a_row_per_view_and_slice(tmp_path: Path) -> None:
     store = convert(tmp_path / "store", write_zip(tmp_path / "a.zip", files(*a_study())))
     table = read_manifest(store)
-    assert list(table.columns) == list(COLUMNS)
+    assert list(table.columns) == list(MANIFEST_COLUMNS)
     assert table.groupby("view").size().to_dict() == {"2CH": 1, "3CH": 1, "4CH": 1, "SAX": 3}
     _, slices = read_hashes(store, table.patient[0], table.study[0])
     assert list(table[table["view"] == "SAX"].pixel_sha256) == slices[View.SAX]

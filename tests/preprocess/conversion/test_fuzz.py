@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
-from test_pixels import enhanced
 
 from tests.support.codings import CODINGS
+from tests.support.enhanced import enhanced
 from tests.support.factories import SeriesSpec, dataset, encode, write_tgz, write_zip
 from tests.support.paths import ROOT
 

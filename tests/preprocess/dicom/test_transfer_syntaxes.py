@@ -16,7 +16,6 @@ import pytest
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate, generate_frames
 from pydicom.pixels import get_decoder
-from test_pixels import enhanced
 
 from preprocess.cines.pixels import PixelRules, decode, make_stack
 from preprocess.cines.series import acquisitions, split_series
@@ -25,6 +24,7 @@ from preprocess.dicom.frame import read_images
 from preprocess.errors import PreprocessError
 from preprocess.store.views import View
 from tests.support.codings import CODINGS, compressed
+from tests.support.enhanced import enhanced
 from tests.support.factories import SeriesSpec, a_study, dataset, datasets, encode, files, pixels, write_zip
 from tests.support.stores import as_stored, base_to_apex, convert, hashes, ledger, only_study
 

@@ -394,7 +394,7 @@ def test_missing_views_are_counted(tmp_path: Path) -> None:
 def test_a_damaged_manifest_is_an_error(tmp_path: Path) -> None:
     store = write_store(tmp_path / "store", 1)
     (store / "clips.parquet").write_bytes(b"PAR1 no more")
-    with pytest.raises(PreprocessError, match="no clip manifest"):
+    with pytest.raises(PreprocessError, match=r"clips\.parquet is not readable"):
         store_totals(store)
 
 

@@ -22,10 +22,11 @@ from preprocess.store.manifest import build_manifest, write_manifest
 from preprocess.store.study import CineStack, Study, StudyInfo
 from preprocess.store.study_file import read_study, study_path, write_study
 from preprocess.store.views import View
-from preprocess.verification import store_check, study_file
+from preprocess.system.pool import Failed
+from preprocess.verification import file_check, store_check
+from preprocess.verification.file_check import Task, check_file
 from preprocess.verification.problem import Check, Problem
 from preprocess.verification.store_check import Options, StoreCheck, check_store
-from preprocess.verification.study_file import Task, check_file
 
 KEYS = [(f"{number:016x}", f"{number + 100:016x}") for number in range(1, 4)]
 SECRET = "Doe_Jane_1965"
@@ -436,13 +437,13 @@ def test_an_interrupt_keeps_the_fingerprints_and_the_next_run_uses_them(
     store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = itertools.count()
-    original = study_file.fingerprint
+    original = file_check.fingerprint
 
     def counted(*arguments: Any) -> Any:
         next(made)
         return original(*arguments)
 
-    monkeypatch.setattr(study_file, "fingerprint", counted)
+    monkeypatch.setattr(file_check, "fingerprint", counted)
 
     def interrupt(done: int, total: int) -> None:
         if done == 2:
@@ -474,7 +475,7 @@ def test_a_store_that_cannot_be_written_to_is_checked_all_the_same(
     def refuse(*_: object, **__: object) -> Iterator[Path]:
         raise PermissionError
 
-    monkeypatch.setattr("preprocess.verification.cache.replacing", refuse)
+    monkeypatch.setattr("preprocess.system.parquet.replacing", refuse)
     result = check_store(store, Options())
     assert not result.problems
     assert not result.is_cached
@@ -581,6 +582,6 @@ def test_geometry_that_is_unknown_as_a_whole_is_allowed(store: Path) -> None:
 
 
 def test_a_file_that_kills_its_reader_is_a_problem(store: Path) -> None:
-    (problem,) = store_check._lost(Task(store, *KEYS[0])).problems
+    (problem,) = store_check._lost(Failed(Task(store, *KEYS[0]), None)).problems
     assert (problem.check, problem.patient) == (Check.READABLE, KEYS[0][0])
     assert isinstance(problem, Problem)

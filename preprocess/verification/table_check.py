@@ -7,19 +7,17 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
-from preprocess.errors import PreprocessError
+from preprocess.errors import DamagedFileError, MachineError
 from preprocess.privacy.keys import is_key
-from preprocess.store.ledger import STORED
-from preprocess.store.manifest import COLUMNS, read_manifest
+from preprocess.store.ledger import LEDGER_FILE, STORED, has_ledger, read_ledger
+from preprocess.store.manifest import MANIFEST_COLUMNS, MANIFEST_FILES, checked_manifest
 from preprocess.verification.problem import Check, Problem, safe_key, safe_view
 
 __all__ = ["compare_ledger", "compare_manifest", "read_tables"]
 
 _KEYS = ["patient", "study", "view", "slice"]
 _MAX_SHOWN = 10_000  # rows of one kind; a manifest of another store need not be repeated as a whole
-_DAMAGED = (PreprocessError, pa.ArrowException, OSError, ValueError, TypeError, KeyError)
 
 Keys = set[tuple[str, str]]
 
@@ -28,31 +26,29 @@ def read_tables(store: Path) -> tuple[pd.DataFrame | None, list[Problem]]:
     """The clip manifest, None where there is none to read, and what is wrong with its two files as such."""
     problems = []
     tables: dict[str, pd.DataFrame] = {}
-    for name in ("clips.parquet", "clips.csv"):
+    for name in MANIFEST_FILES:
         path = store / name
         if path.is_symlink() or not path.is_file():
             problems.append(Problem(Check.MANIFEST, f"{name} is missing"))
             continue
         try:
-            table = read_manifest(path)
-            missing = [column for column in COLUMNS if column not in table]
-            if missing:
-                raise KeyError
-            tables[name] = table[list(COLUMNS)].astype(COLUMNS)
-        except _DAMAGED:
+            tables[name] = checked_manifest(path)
+        except MachineError:
+            problems.append(Problem(Check.UNCHECKED, f"this machine could not read {name}"))
+        except DamagedFileError:
             problems.append(Problem(Check.MANIFEST, f"{name} cannot be read as a clip manifest"))
     if len(tables) == 2 and not _equal(*tables.values()):
         problems.append(Problem(Check.MANIFEST, "clips.csv and clips.parquet differ"))
-    return tables.get("clips.parquet", tables.get("clips.csv")), problems
+    return next(iter(tables.values()), None), problems
 
 
 def _equal(a: pd.DataFrame, b: pd.DataFrame) -> bool:
-    return len(a) == len(b) and not any(_differs(a[name], b[name]).any() for name in COLUMNS)
+    return len(a) == len(b) and not any(_differs(a[name], b[name]).any() for name in MANIFEST_COLUMNS)
 
 
 def _differs(a: pd.Series, b: pd.Series) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     """Where two columns differ; a CSV may have rounded the last digit, unknown equals unknown."""
-    if COLUMNS[str(a.name)] == "float64":
+    if MANIFEST_COLUMNS[str(a.name)] == "float64":
         left, right = a.to_numpy(np.float64), b.to_numpy(np.float64)
         return np.asarray(~np.isclose(left, right, rtol=1e-9, atol=0, equal_nan=True), dtype=bool)
     return np.asarray(a.to_numpy() != b.to_numpy(), dtype=bool)
@@ -62,7 +58,7 @@ def compare_manifest(manifest: pd.DataFrame, found: pd.DataFrame, present: Keys,
     """Compare the manifest with the clips that the files hold.
 
     Args:
-        manifest: the columns `COLUMNS`.
+        manifest: the columns `MANIFEST_COLUMNS`.
         found: the same columns, read from the files.
         present: (patient, study) of the files.
         readable: those of which every view could be read.
@@ -105,7 +101,7 @@ def _compare_clips(manifest: pd.DataFrame, found: pd.DataFrame, studies: Keys) -
                 Check.MANIFEST, text, safe_key(row.patient), safe_key(row.study), safe_view(row.view), _slice(row.slice)
             )
     both = both[both["side"] == "both"].reset_index(drop=True)
-    values = [name for name in COLUMNS if name not in _KEYS]
+    values = [name for name in MANIFEST_COLUMNS if name not in _KEYS]
     differ = {name: _differs(both[name], both[f"{name}_found"].rename(name)) for name in values}
     for index in np.flatnonzero(np.any(list(differ.values()), axis=0))[:_MAX_SHOWN].tolist():
         names = ", ".join(name for name in values if differ[name][index])
@@ -132,24 +128,27 @@ def compare_ledger(store: Path, views: dict[tuple[str, str], set[str]], present:
         views: views of each file that could be read, by (patient, study).
         present: (patient, study) of the files.
     """
-    path = store / "ledger.csv"
-    if path.is_symlink() or not path.is_file():
-        yield Problem(Check.LEDGER, "ledger.csv is missing")
+    if not has_ledger(store):
+        yield Problem(Check.LEDGER, f"{LEDGER_FILE} is missing")
         return
-    columns = ["patient", "study", "view", "outcome"]
+    stored: dict[tuple[str, str, str], None] = {}  # a set that keeps the ledger's order
     try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, usecols=columns)
-    except (ValueError, OSError, pd.errors.ParserError):
-        yield Problem(Check.LEDGER, "ledger.csv cannot be read as a ledger")
+        for row in read_ledger(store):
+            if row.outcome == STORED:
+                stored[row.patient, row.study, row.view] = None
+    except MachineError:
+        yield Problem(Check.UNCHECKED, f"this machine could not read {LEDGER_FILE}")
         return
-    stored = table[table["outcome"] == STORED].drop_duplicates(columns)
-    said = {(patient, study) for patient, study in _studies(stored) if is_key(patient) and is_key(study)}
+    except DamagedFileError:
+        yield Problem(Check.LEDGER, f"{LEDGER_FILE} cannot be read as a ledger")
+        return
+    said = {(patient, study) for patient, study, _ in stored if is_key(patient) and is_key(study)}
     for patient, study in sorted(said - present):
         yield Problem(Check.LEDGER, "the ledger says stored, the store has no file of it", patient, study)
     for patient, study in sorted(present - said):
         yield Problem(Check.LEDGER, "the store has a file, the ledger says of no series that it was stored",
                       patient, study)  # fmt: skip
-    for patient, study, view in zip(stored["patient"], stored["study"], stored["view"], strict=True):
+    for patient, study, view in stored:
         if view not in views.get((patient, study), {view}):
             yield Problem(Check.LEDGER, "the ledger says stored, the file has no such view",
                           patient, study, safe_view(view))  # fmt: skip

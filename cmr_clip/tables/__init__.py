@@ -1,0 +1,1 @@
+"""The tables that training and inference write: their columns, written and read, one module each."""
