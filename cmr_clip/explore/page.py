@@ -77,9 +77,7 @@ def write_explorer(
 _NO_STRIP = Strip(b"", 0, 0)
 
 
-def payload(
-    cohort: Cohort, chart: ChartMap, variables: list[Variable], strips: Mapping[int, Strip]
-) -> dict[str, Any]:
+def payload(cohort: Cohort, chart: ChartMap, variables: list[Variable], strips: Mapping[int, Strip]) -> dict[str, Any]:
     """The data of the page as plain JSON values, in columns."""
     clips, studies = cohort.clips, cohort.studies
     chosen = [strips.get(row, _NO_STRIP) for row in range(len(clips))]

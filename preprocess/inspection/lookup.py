@@ -69,7 +69,9 @@ def _matching(store: Path, patient: str, study: str) -> list[FoundStudy]:
         return [FoundStudy(store, patient, study)] if study_path(store, patient, study).is_file() else []
     paths = sorted(store.glob(f"{patient}*/{study}*{STUDY_SUFFIX}"))
     return [
-        FoundStudy(store, path.parent.name, path.stem) for path in paths if is_key(path.parent.name) and is_key(path.stem)
+        FoundStudy(store, path.parent.name, path.stem)
+        for path in paths
+        if is_key(path.parent.name) and is_key(path.stem)
     ]
 
 

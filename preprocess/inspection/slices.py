@@ -7,7 +7,6 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from preprocess.geometry import plane_normal
 from preprocess.store.study import CineStack
 
 __all__ = ["slice_distances"]

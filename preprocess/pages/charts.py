@@ -97,10 +97,14 @@ def scatter_chart(series: Sequence[DataSeries], x_name: str, y_name: str) -> Mar
     low, high = limits = (ticks[0], ticks[-1])
     axes = _Axes(400, limits, limits)
     shapes = axes.grid(ticks, ticks)
-    shapes.append(element("path", class_="identity", d=f"M{axes.px(low)} {axes.py(low)}L{axes.px(high)} {axes.py(high)}"))
+    shapes.append(
+        element("path", class_="identity", d=f"M{axes.px(low)} {axes.py(low)}L{axes.px(high)} {axes.py(high)}")
+    )
     for number, group in reversed(list(enumerate(series))):  # the first in front
         dots = [
-            element("circle", element("title", f"{x_name} {x:.3g}, {y_name} {y:.3g}"), cx=axes.px(x), cy=axes.py(y), r=4)
+            element(
+                "circle", element("title", f"{x_name} {x:.3g}, {y_name} {y:.3g}"), cx=axes.px(x), cy=axes.py(y), r=4
+            )
             for x, y in group.points
         ]
         shapes.append(element("g", *dots, class_=f"points s{number}"))

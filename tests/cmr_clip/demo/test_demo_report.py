@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cmr_clip.demo.report import write_report
-from cmr_clip.explore.charts import nice_ticks
+from cmr_clip.demo.report import write_demo_report
+from preprocess.pages.charts import nice_ticks
 from preprocess.store.ledger import STORED, Record, Row, write_ledger
 from tests.support.explore_cohorts import Files
 
@@ -59,7 +59,7 @@ def run(tmp_path: Path, files: Files) -> Path:
 
 
 def test_report_says_the_numbers_beside_chance(run: Path) -> None:
-    path = write_report(SUMMARY, run)
+    path = write_demo_report(SUMMARY, run)
     page = path.read_text()
     assert path == run / "report.html"
     for words in (
@@ -80,7 +80,7 @@ def test_report_says_the_numbers_beside_chance(run: Path) -> None:
 
 
 def test_report_is_self_contained_and_escaped(run: Path) -> None:
-    page = write_report(SUMMARY, run).read_text()
+    page = write_demo_report(SUMMARY, run).read_text()
     assert "default-src 'none'" in page and "script-src 'none'" in page
     for forbidden in ("http://", "https://", "<script", "<img src=x", "scout <b>", "<here>", 'style="'):
         assert forbidden not in page
@@ -88,7 +88,7 @@ def test_report_is_self_contained_and_escaped(run: Path) -> None:
 
 
 def test_nothing_is_required(tmp_path: Path) -> None:
-    page = write_report({}, tmp_path).read_text()
+    page = write_demo_report({}, tmp_path).read_text()
     assert "Not for clinical use" in page and "<h2>" not in page
     partial = {
         "retrieval": {"r_at_5": 0.5, "median_rank": float("nan")},
@@ -96,7 +96,7 @@ def test_nothing_is_required(tmp_path: Path) -> None:
         "seconds": None,
         "real": None,
     }
-    assert "50%" in write_report(partial, tmp_path).read_text()
+    assert "50%" in write_demo_report(partial, tmp_path).read_text()
 
 
 def test_ticks_are_round_and_span_the_data() -> None:
