@@ -81,11 +81,12 @@ class _Axes:
         return drawing(_WIDTH, self.height, label, *shapes, *axis_names)
 
     def grid(self, x_ticks: Sequence[float], y_ticks: Sequence[float]) -> list[Markup]:
-        """A line and a number for each tick of y, a number for each of x."""
+        """A line and a number for each tick of y, a number for each of x that lies on the axis."""
         right, below = _WIDTH - _RIGHT, self.height - _BOTTOM + 16
         shapes = [element("path", class_="grid", d=f"M{_LEFT} {self.py(tick)}H{right}") for tick in y_ticks]
         shapes += [words(_LEFT - 7, self.py(tick) + 4, f"{tick:g}", anchor="end") for tick in y_ticks]
-        return shapes + [words(self.px(tick), below, f"{tick:g}") for tick in x_ticks]
+        known = [tick for tick in x_ticks if self.x[0] <= tick <= self.x[1]]
+        return shapes + [words(self.px(tick), below, f"{tick:g}") for tick in known]
 
 
 def scatter_chart(series: Sequence[DataSeries], x_name: str, y_name: str) -> Markup:
@@ -96,34 +97,30 @@ def scatter_chart(series: Sequence[DataSeries], x_name: str, y_name: str) -> Mar
     ticks = nice_ticks(min(values), max(values))
     low, high = limits = (ticks[0], ticks[-1])
     axes = _Axes(400, limits, limits)
-    shapes = axes.grid(ticks, ticks)
-    shapes.append(
-        element("path", class_="identity", d=f"M{axes.px(low)} {axes.py(low)}L{axes.px(high)} {axes.py(high)}")
-    )
+    diagonal = f"M{axes.px(low)} {axes.py(low)}L{axes.px(high)} {axes.py(high)}"
+    shapes = [*axes.grid(ticks, ticks), element("path", class_="identity", d=diagonal)]
     for number, group in reversed(list(enumerate(series))):  # the first in front
-        dots = [
-            element(
-                "circle", element("title", f"{x_name} {x:.3g}, {y_name} {y:.3g}"), cx=axes.px(x), cy=axes.py(y), r=4
-            )
-            for x, y in group.points
-        ]
+        dots = []
+        for x, y in group.points:
+            said = element("title", f"{x_name} {x:.3g}, {y_name} {y:.3g}")
+            dots.append(element("circle", said, cx=axes.px(x), cy=axes.py(y), r=4))
         shapes.append(element("g", *dots, class_=f"points s{number}"))
     return join([_key(series), axes.drawn(shapes, (x_name, y_name), f"{y_name} against {x_name}")])
 
 
 def line_chart(series: Sequence[DataSeries], x_name: str, y_name: str, *, from_zero: bool = False) -> Markup:
     """Curves over a common horizontal axis."""
-    xs = [x for group in series for x, _ in group.points]
-    ys = [y for group in series for _, y in group.points]
-    if not xs:
+    points = [point for group in series for point in group.points]
+    if not points:
         return _nothing()
+    xs, ys = zip(*points, strict=True)
     x_ticks = nice_ticks(min(xs), max(xs))
     y_ticks = nice_ticks(0.0 if from_zero else min(ys), max(ys))
     axes = _Axes(260, (min(xs), max(*xs, min(xs) + 1)), (y_ticks[0], y_ticks[-1]))
-    shapes = axes.grid([tick for tick in x_ticks if axes.x[0] <= tick <= axes.x[1]], y_ticks)
+    shapes = axes.grid(x_ticks, y_ticks)
     for number, group in enumerate(series):
-        path = "L".join(f"{axes.px(x)} {axes.py(y)}" for x, y in group.points)
-        if path:
+        if group.points:
+            path = "L".join(f"{axes.px(x)} {axes.py(y)}" for x, y in group.points)
             shapes.append(element("path", class_=f"line s{number}", d=f"M{path}"))
     return join([_key(series), axes.drawn(shapes, (x_name, y_name), f"{y_name} over {x_name}")])
 
