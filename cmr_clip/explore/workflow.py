@@ -15,11 +15,12 @@ from cmr_clip.explore.cohort import Cohort, join_cohorts, load_cohort
 from cmr_clip.explore.page import PageText, write_explorer
 from cmr_clip.explore.picture import draw_map
 from cmr_clip.explore.projection import UmapSettings
-from cmr_clip.explore.strips import Strip, strips_of
+from cmr_clip.explore.strips import strips_of
 from cmr_clip.explore.variables import Variable, select_variables, variables_of
+from preprocess.pages.strips import Strip
 from preprocess.system.files import replacing, write_text
 
-__all__ = ["MapRequest", "MapResult", "map_store"]
+__all__ = ["MapRequest", "MapResult", "map_embeddings"]
 
 Track = Callable[[Iterable[tuple[int, Strip]], int], Iterable[tuple[int, Strip]]]
 
@@ -71,7 +72,7 @@ class MapResult:
     n_thumbnails: int
 
 
-def map_store(request: MapRequest, track: Track | None = None) -> MapResult:
+def map_embeddings(request: MapRequest, track: Track | None = None) -> MapResult:
     """Write picture, coordinates, `map.json` and the page.
 
     Args:

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 
-from cmr_clip.data.probes import Probe
+from cmr_clip.data.probes import Probe, probe_truth, read_probes
 from cmr_clip.errors import CmrClipError
 from cmr_clip.metrics.zero_shot import zero_shot_aurocs
-from cmr_clip.tables.embeddings import Vectors, mean_by
+from cmr_clip.tables.embeddings import Vectors, mean_by, read_embeddings
 from cmr_clip.tables.predictions import PREDICTION_COLUMNS, PredictionColumn
 from cmr_clip.tasks.zero_shot import probe_directions
-from cmr_clip.weights.pair import LoadedPair
+from cmr_clip.weights.pair import LoadedPair, load_contrastive
+from preprocess.labels.splits import read_splits, studies_of_split
+from preprocess.labels.table import read_labels
 from preprocess.reports.tokenizer import load_tokenizer
 
-__all__ = ["ZeroShotResult", "score_studies", "study_means"]
+__all__ = ["ZeroShotResult", "score_findings", "score_studies", "study_means"]
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,44 @@ class ZeroShotResult:
 
     predictions: pd.DataFrame
     aurocs: pd.DataFrame
+
+    @property
+    def n_studies(self) -> int:
+        """Studies that were scored."""
+        return int(self.predictions["study"].nunique())
+
+
+def score_findings(
+    checkpoint: Path,
+    embeddings: Path,
+    probes: Path,
+    *,
+    labels: Path | None = None,
+    splits: Path | None = None,
+    split: str = "test",
+) -> ZeroShotResult:
+    """Score the studies of an embeddings table for findings described in sentences.
+
+    Args:
+        checkpoint: of contrastive pretraining.
+        embeddings: table of clip embeddings made with this very checkpoint.
+        probes: YAML of findings in words.
+        labels: label table for the AUROC of each finding.
+        splits: split file, to score the studies of one split only.
+        split: which.
+
+    Raises:
+        MendableError: a file is missing or holds something else, or none of the split's studies is embedded.
+    """
+    findings = read_probes(probes)
+    keys, vectors = read_embeddings(embeddings)
+    if splits is not None:
+        chosen = keys["study"].isin(studies_of_split(read_splits(splits), split)).to_numpy()
+        keys, vectors = keys[chosen].reset_index(drop=True), vectors[chosen]
+        if keys.empty:
+            raise CmrClipError(f"no study of split {split!r} is in {embeddings}", "are both of one store?")
+    truth = None if labels is None else probe_truth(read_labels(labels), findings)
+    return score_studies(load_contrastive(checkpoint), keys, vectors, findings, truth)
 
 
 def study_means(keys: pd.DataFrame, vectors: Vectors) -> tuple[pd.DataFrame, Vectors]:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,26 +16,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from preprocess.commands.console import console, progress_bar
-from preprocess.inspection.films import ASSUMED_CYCLE_MS, Film, beat_ms, write_gif, write_mp4
+from preprocess.inspection.films import ASSUMED_CYCLE_MS, beat_ms
 from preprocess.inspection.lookup import find_study, ledger_rows, load_study, printable
-from preprocess.pages.pictures import contact_sheet, cycle_frames, save_png
-from preprocess.qc.study_measures import gaps
+from preprocess.inspection.slices import slice_distances
+from preprocess.inspection.study_pictures import FILM_FORMATS, write_pictures
 from preprocess.store.ledger import STORED, Row
 from preprocess.store.study import CineStack, Study
 from preprocess.store.views import View
-
-
-@dataclass(frozen=True)
-class _Writer:
-    """A kind of film: its suffix, the size of its tiles in pixels, and what writes it."""
-
-    suffix: str
-    side: int
-    write: Callable[[Path, Film], None]
-
-
-_MP4, _GIF = _Writer(".mp4", 256, write_mp4), _Writer(".gif", 144, write_gif)  # a GIF hardly compresses
-_WRITERS = {"mp4": (_MP4,), "gif": (_GIF,), "both": (_MP4, _GIF)}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -45,7 +31,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("study", metavar="STUDY", help="study key (or its first digits), patient/study, or the path of an .h5 file")
     add("--store", type=Path, metavar="STORE", help="the store; not needed with a path")
     add("--out", type=Path, metavar="DIR", help="folder for the pictures (default: inspect-<study>)")
-    add("--format", choices=tuple(_WRITERS), default="mp4", help="of the films (default: %(default)s)")
+    add("--format", choices=tuple(FILM_FORMATS), default="mp4", help="of the films (default: %(default)s)")
     add("--no-films", action="store_true", help="the contact sheet only")
 
 
@@ -60,7 +46,14 @@ def run(args: argparse.Namespace) -> int:
     if rows:
         say(_ledger(rows))
     out = args.out or Path(f"inspect-{study.study}")
-    written = _pictures(study, out, () if args.no_films else _WRITERS[args.format])
+    with progress_bar() as bar:
+        task = bar.add_task("pictures", total=None)
+        written = write_pictures(
+            study,
+            out,
+            None if args.no_films else args.format,
+            lambda done, total: bar.update(task, completed=done, total=total),
+        )
     say(f"Written to {escape(str(out))}:")
     for path in written:
         say(f"  {escape(path.name)}")
@@ -70,24 +63,6 @@ def run(args: argparse.Namespace) -> int:
         say(f"No plausible trigger times in {', '.join(untimed)}: its film assumes {seconds} a beat.")
     say(f"Next: cmr-preprocess qc --store {escape(str(found.store))} compares it with the rest of the store")
     return 0
-
-
-def _pictures(study: Study, out: Path, writers: Sequence[_Writer]) -> list[Path]:
-    """Write the contact sheet and the films; the names carry the study's key, so that studies can share a folder."""
-    sheet = out / f"{study.study}_sheet.png"
-    written = [sheet]
-    jobs = [(view, writer) for view in View if view in study.views for writer in writers]
-    with progress_bar() as bar:
-        task = bar.add_task("pictures", total=1 + len(jobs))
-        save_png(sheet, contact_sheet(study))
-        bar.advance(task)
-        for view, writer in jobs:
-            beat = beat_ms(study.views[view])
-            frames = list(cycle_frames(study.views[view], view, side=writer.side))
-            written.append(out / f"{study.study}_{view.value}{writer.suffix}")
-            writer.write(written[-1], Film(frames, ASSUMED_CYCLE_MS if math.isnan(beat) else beat))
-            bar.advance(task)
-    return written
 
 
 def _text(value: str) -> str:
@@ -121,7 +96,7 @@ def _views(study: Study) -> Table:
 
 def _view_cells(stack: CineStack) -> dict[str, str]:
     n_slices, _, rows, cols = stack.pixels.shape
-    between = gaps(stack)[0]
+    between = slice_distances(stack)[0]
     gap = float(np.nanmedian(between)) if n_slices > 1 else math.nan
     beat, n_frames = beat_ms(stack), float(np.median(stack.n_frames))
     return {

@@ -15,6 +15,7 @@ from preprocess.conversion.outcome import Outcome
 from preprocess.errors import PreprocessError
 from preprocess.privacy.crosswalk import refuse_inside
 from preprocess.privacy.keys import default_key_path, load_or_create_key
+from preprocess.store.ledger import LEDGER_FILE
 from preprocess.store.views import View
 from preprocess.system.pool import n_cores
 
@@ -126,7 +127,7 @@ def report(outcome: Outcome, store: Path, seconds: float) -> None:
     say(_summary(outcome))
     say(f"Store: {escape(str(store))} (clips.parquet, clips.csv, ledger.csv)")
     if not outcome.has_stored:
-        raise PreprocessError("nothing could be stored", f"the reasons are in {store / 'ledger.csv'}")
+        raise PreprocessError("nothing could be stored", f"the reasons are in {store / LEDGER_FILE}")
 
 
 def _summary(outcome: Outcome) -> Table:

@@ -12,15 +12,14 @@ import argparse
 from collections import Counter
 from pathlib import Path
 
+import pandas as pd
+from rich.progress import TaskID
 from rich.table import Table
 
 from preprocess.commands.console import console, progress_bar
-from preprocess.errors import PreprocessError
-from preprocess.labels.splits import read_splits
 from preprocess.system.pool import n_cores
-from preprocess.verification.copies import copies, mark_leakage, write_copies
-from preprocess.verification.problem import Check, Problem, write_problems
-from preprocess.verification.store_check import Options, StoreCheck, check_store
+from preprocess.verification.problem import Check
+from preprocess.verification.verify import Verification, verify_stores
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -38,76 +37,58 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Check and say what was found."""
-    stores = [args.store, *args.other]
-    _refuse(args, stores)
-    checks = [_check(path, number, args) for number, path in enumerate(stores, start=1)]
-    out = args.out or args.store
-    problems = [problem for check in checks for problem in check.problems]
-    write_problems(out / "verification.csv", problems)
-    is_leaking = _copies(checks, args, out) if args.duplicates else False
-    _report(checks, problems, args)
-    return 1 if problems or is_leaking else 0
-
-
-def _refuse(args: argparse.Namespace, stores: list[Path]) -> None:
-    """Say what is wrong with the arguments before hours are spent."""
-    for path in stores:
-        if not path.is_dir():
-            raise PreprocessError(f"no study store at {path}", "make one with cmr-preprocess convert")
-    if len({path.resolve() for path in stores}) < len(stores):
-        raise PreprocessError("a store is named twice", "name each store once in --store and --other")
-    if args.splits and not args.duplicates:
-        raise PreprocessError("--splits needs the search for duplicates", "leave out --no-duplicates")
-    if args.splits:
-        read_splits(args.splits)
-    if args.workers < 0:
-        raise PreprocessError("a negative number of workers", "use --workers 0 or more")
-
-
-def _check(store: Path, number: int, args: argparse.Namespace) -> StoreCheck:
-    options = Options(args.workers, args.duplicates, number, args.timeout)
+    """Verify and say what was found."""
     with progress_bar() as bar:
-        task = bar.add_task(f"verify store {number}", total=None)
-        check = check_store(store, options, lambda done, total: bar.update(task, completed=done, total=total))
-        bar.update(task, completed=check.n_studies, total=check.n_studies)
-    if not check.is_cached:
-        console().print(f"store {number} cannot be written to: its fingerprints are made anew next time")
-    return check
+        tasks: dict[int, TaskID] = {}
+
+        def show(number: int, done: int, total: int) -> None:
+            if number not in tasks:
+                tasks[number] = bar.add_task(f"verify store {number}", total=total)
+            bar.update(tasks[number], completed=done)
+
+        found = verify_stores(
+            [args.store, *args.other],
+            out=args.out,
+            splits=args.splits,
+            with_duplicates=args.duplicates,
+            workers=args.workers,
+            timeout_s=args.timeout,
+            progress=show,
+        )
+    say = console().print
+    for number, check in enumerate(found.checks, start=1):
+        if not check.is_cached:
+            say(f"store {number} cannot be written to: its fingerprints are made anew next time")
+    if found.pairs is not None:
+        _say_copies(found, found.pairs, with_splits=args.splits is not None)
+    counts = Counter(problem.check for problem in found.problems)
+    say(_table(found, counts))
+    say(f"wrote {found.problems_table}", markup=False)
+    for line in _next(counts, args):
+        say(line, markup=False)
+    return 1 if found.problems or found.n_leaks else 0
 
 
-def _copies(checks: list[StoreCheck], args: argparse.Namespace, out: Path) -> bool:
-    """Find, write and count pairs; whether one of them leaks."""
-    pairs = copies(checks)
-    if args.splits:
-        pairs = mark_leakage(pairs, args.splits)
-    write_copies(out / "duplicates.csv", pairs)
+def _say_copies(found: Verification, pairs: pd.DataFrame, *, with_splits: bool) -> None:
     own = pairs["same_patient"] == 1
     for kind in ("exact", "near"):
         of_kind = pairs["kind"] == kind
         apart, same = int((of_kind & ~own).sum()), int((of_kind & own).sum())
         console().print(f"{kind} duplicates: {apart} pairs of two patients, {same} of one patient")
-    if args.splits:
-        n_leaks = int(pairs["leakage"].sum())
-        console().print(f"leakage: {n_leaks} pairs lie in two splits")
-    console().print(f"wrote {out / 'duplicates.csv'}", markup=False)
-    return bool((pairs["leakage"] == 1).any())
+    if with_splits:
+        console().print(f"leakage: {found.n_leaks} pairs lie in two splits")
+    console().print(f"wrote {found.pairs_table}", markup=False)
 
 
-def _report(checks: list[StoreCheck], problems: list[Problem], args: argparse.Namespace) -> None:
-    say = console().print
+def _table(found: Verification, counts: Counter[Check]) -> Table:
     table = Table(title="Verification", show_header=False, title_justify="left")
-    table.add_row("studies", str(sum(check.n_studies for check in checks)))
-    table.add_row("clips", str(sum(len(check.clips) for check in checks)))
-    counts = Counter(problem.check for problem in problems)
+    table.add_row("studies", str(sum(check.n_studies for check in found.checks)))
+    table.add_row("clips", str(sum(len(check.clips) for check in found.checks)))
     for check in Check:
         if counts[check]:
             table.add_row(f"problems: {check}", str(counts[check]))
-    table.add_row("problems", str(len(problems)))
-    say(table)
-    say(f"wrote {(args.out or args.store) / 'verification.csv'}", markup=False)
-    for line in _next(counts, args):
-        say(line, markup=False)
+    table.add_row("problems", str(counts.total()))
+    return table
 
 
 def _next(counts: Counter[Check], args: argparse.Namespace) -> list[str]:
@@ -118,6 +99,10 @@ def _next(counts: Counter[Check], args: argparse.Namespace) -> list[str]:
         lines.append("next: remove the files of the damaged studies and convert their archives again")
     elif any(counts[check] for check in (Check.PRESENCE, Check.MANIFEST, Check.LEDGER)):
         lines.append("next: give the command that made the store again; it writes manifest and ledger anew")
+    if counts[Check.UNCHECKED]:
+        lines.append(
+            "next: some files were not checked, which says nothing about them; verify again where they can be read"
+        )
     if counts[Check.FOLDER]:
         lines.append(f"next: look at what does not belong there: find {args.store} -not -name '*.h5'")
     if not counts:

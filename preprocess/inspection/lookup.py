@@ -12,7 +12,7 @@ from preprocess.store.ledger import Row, has_ledger, read_ledger
 from preprocess.store.study import Study
 from preprocess.store.study_file import STUDY_SUFFIX, open_study, read_study, study_path, views_in
 
-__all__ = ["Found", "find_study", "ledger_rows", "load_study", "printable"]
+__all__ = ["FoundStudy", "find_study", "ledger_rows", "load_study", "printable"]
 
 _PREFIX = re.compile(r"(?:([0-9a-f]{1,16})/)?([0-9a-f]{1,16})")
 _LISTED = 10
@@ -20,7 +20,7 @@ _MAX_BYTES = 8 << 30  # of pixels; more is a damaged file or a trap
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundStudy:
     """Where a study is."""
 
     store: Path
@@ -28,7 +28,7 @@ class Found:
     study: str
 
 
-def find_study(text: str, store: Path | None) -> Found:
+def find_study(text: str, store: Path | None) -> FoundStudy:
     """Find a study by its key, the beginning of it, `patient/study`, or the path of its file.
 
     Raises:
@@ -55,30 +55,32 @@ def find_study(text: str, store: Path | None) -> Found:
     raise PreprocessError(f"no study {text} in {store}", "its keys are in clips.csv; what was left out in ledger.csv")
 
 
-def _by_path(path: Path) -> Found:
+def _by_path(path: Path) -> FoundStudy:
     path = path.absolute()
     if not path.is_file():
         raise PreprocessError(f"no study at {path}", "check the path")
     if not (is_key(path.stem) and is_key(path.parent.name)):
         raise PreprocessError(f"{path} is no study of a store", "studies lie at STORE/<patient>/<study>.h5")
-    return Found(path.parent.parent, path.parent.name, path.stem)
+    return FoundStudy(path.parent.parent, path.parent.name, path.stem)
 
 
-def _matching(store: Path, patient: str, study: str) -> list[Found]:
+def _matching(store: Path, patient: str, study: str) -> list[FoundStudy]:
     if len(patient) == len(study) == 16:
-        return [Found(store, patient, study)] if study_path(store, patient, study).is_file() else []
+        return [FoundStudy(store, patient, study)] if study_path(store, patient, study).is_file() else []
     paths = sorted(store.glob(f"{patient}*/{study}*{STUDY_SUFFIX}"))
     return [
-        Found(store, path.parent.name, path.stem) for path in paths if is_key(path.parent.name) and is_key(path.stem)
+        FoundStudy(store, path.parent.name, path.stem)
+        for path in paths
+        if is_key(path.parent.name) and is_key(path.stem)
     ]
 
 
-def _list(found: list[Found]) -> str:
-    names = [f"{one.patient}/{one.study}" for one in found[:_LISTED]]
+def _list(found: list[FoundStudy]) -> str:
+    names = [f"{study.patient}/{study.study}" for study in found[:_LISTED]]
     return ", ".join(names) + (f" and {len(found) - _LISTED} more" if len(found) > _LISTED else "")
 
 
-def load_study(found: Found) -> Study:
+def load_study(found: FoundStudy) -> Study:
     """Read a study with its pixels.
 
     Raises:
@@ -96,7 +98,7 @@ def load_study(found: Found) -> Study:
     return study
 
 
-def ledger_rows(found: Found) -> list[Row]:
+def ledger_rows(found: FoundStudy) -> list[Row]:
     """The rows of the store's ledger about a study, in their order; empty where there is no ledger.
 
     Raises:

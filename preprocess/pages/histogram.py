@@ -1,64 +1,23 @@
-"""Small charts as inline SVG and tables; colours come from the page's style, so that they follow light and dark."""
+"""A small histogram of counted values as inline SVG; colours come from the page's style and follow light and dark."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
 
-from preprocess.pages.markup import Markup, element, table
+from preprocess.pages.markup import Markup, element
+from preprocess.pages.svg import chart_figure, drawing, words
+from preprocess.pages.tables import share, short_number
 
-__all__ = ["bar_table", "histogram", "share", "short"]
+__all__ = ["histogram"]
 
-_WIDTH, _HEIGHT, _BASE = 260, 92, 76
+_WIDTH, _HEIGHT, _BASE = 260, 96, 76
 _MAX_BINS = 26
 
-Numbers = npt.NDArray[np.float64]
-
-
-def share(part: float, whole: float) -> str:
-    """A share in per cent, without claiming 0 or 100 where it is not."""
-    if not whole:
-        return "–"
-    percent = 100 * part / whole
-    if 0 < percent < 0.1:
-        return "< 0.1 %"
-    if 99.9 < percent < 100:
-        return "> 99.9 %"
-    return f"{percent:.1f} %"
-
-
-def bar_table(
-    name: str, unit: str, counts: Sequence[tuple[str, int]], whole: int, *, others: tuple[str, int] | None = None
-) -> Markup:
-    """A row per count with its share of `whole` as number and bar.
-
-    Args:
-        name: heading of the first column.
-        unit: heading of the counts: `studies`, `clips` or `series`.
-        counts: (label, count), in the order to show.
-        whole: what the shares are of.
-        others: a last row for everything that is not listed.
-    """
-    shown = [*counts, *([others] if others and others[1] else [])]
-    rows = [
-        (label or "unknown", f"{count:,}", share(count, whole), _bar(count / max(whole, 1))) for label, count in shown
-    ]
-    return table([name, unit, "share", ""], rows, class_="bars")
-
-
-def _bar(part: float) -> Markup:
-    width = f"{100 * min(max(part, 0.0), 1.0):.2f}"
-    return element(
-        "svg",
-        element("rect", class_="track", width=100, height=8, y=1),
-        element("rect", class_="bar", width=width, height=8, y=1),
-        viewBox="0 0 100 10",
-        preserveAspectRatio="none",
-        aria_hidden="true",
-    )
+_Numbers = npt.NDArray[np.float64]
 
 
 def histogram(title: str, unit: str, counts: Mapping[float, int] | Mapping[int, int]) -> Markup:
@@ -67,32 +26,28 @@ def histogram(title: str, unit: str, counts: Mapping[float, int] | Mapping[int, 
     Args:
         title: what is counted.
         unit: of the values; may be empty.
-        counts: how often each value occurs.
+        counts: how often each value occurs; values that are not finite are left out.
     """
-    known = {float(value): count for value, count in counts.items() if math.isfinite(value)}
-    total = sum(known.values())
-    caption = element("figcaption", element("strong", title), f" {unit}".rstrip())
-    if not total:
-        return element("figure", caption, element("p", "unknown for all", class_="soft"), class_="chart")
-    values = np.array(sorted(known))
-    weights = np.array([known[value] for value in sorted(known)], dtype=np.float64)
-    median = float(values[np.searchsorted(np.cumsum(weights), total / 2)])
-    edges, heights = _binned(values, weights)
-    bars = [_column(edges, heights, index, total) for index in range(len(heights)) if heights[index]]
-    ends = [
-        element("text", short(float(values[0])), x=2, y=90),
-        element("text", f"median {short(median)}", x=_WIDTH / 2, y=90, text_anchor="middle", class_="median"),
-        element("text", short(float(values[-1])), x=_WIDTH - 2, y=90, text_anchor="end"),
+    known = sorted((float(value), count) for value, count in counts.items() if math.isfinite(value))
+    if not any(count for _, count in known):
+        return chart_figure(title, element("p", "unknown for all", class_="soft"), unit=unit)
+    values = np.array([value for value, _ in known])
+    weights = np.array([count for _, count in known], dtype=np.float64)
+    median = short_number(float(values[np.searchsorted(np.cumsum(weights), weights.sum() / 2)]))
+    low, high = short_number(float(values[0])), short_number(float(values[-1]))
+    label = f"Histogram of {title}: from {low} to {high}, median {median}"
+    shapes = [
+        *_columns(*_binned(values, weights)),
+        element("line", x1=0, x2=_WIDTH, y1=_BASE + 0.5, y2=_BASE + 0.5, class_="axis-line"),
+        words(2, 90, low, anchor="start"),
+        words(_WIDTH / 2, 90, f"median {median}"),
+        words(_WIDTH - 2, 90, high, anchor="end"),
     ]
-    axis = element("line", x1=0, x2=_WIDTH, y1=_BASE + 0.5, y2=_BASE + 0.5, class_="axis")
-    low, high = short(float(values[0])), short(float(values[-1]))
-    label = f"Histogram of {title}: from {low} to {high}, median {short(median)}"
-    drawn = element("svg", *bars, axis, *ends, viewBox=f"0 0 {_WIDTH} {_HEIGHT + 4}", role="img", aria_label=label)
-    return element("figure", caption, drawn, class_="chart")
+    return chart_figure(title, drawing(_WIDTH, _HEIGHT, label, *shapes), unit=unit)
 
 
-def _binned(values: Numbers, weights: Numbers) -> tuple[Numbers, Numbers]:
-    """Few values keep a column each where they are evenly spaced; others are binned."""
+def _binned(values: _Numbers, weights: _Numbers) -> tuple[_Numbers, _Numbers]:
+    """Edges and heights of the bins; few values keep one each where they are evenly spaced."""
     low, high = float(values[0]), float(values[-1])
     step = float(np.diff(values).min()) if len(values) > 1 else 1.0
     n_bins = min(_MAX_BINS, max(1, round((high - low) / step) + 1))
@@ -100,34 +55,24 @@ def _binned(values: Numbers, weights: Numbers) -> tuple[Numbers, Numbers]:
         margin, width = 0.0, (high - low) / n_bins
     else:
         margin, width = step / 2, step
-    edges: Numbers = low - margin + width * np.arange(n_bins + 1, dtype=np.float64)
+    edges: _Numbers = low - margin + width * np.arange(n_bins + 1, dtype=np.float64)
     edges[-1] = max(edges[-1], high)  # not below the largest value by rounding
     heights, _ = np.histogram(values, edges, weights=weights)
     return edges, heights.astype(np.float64)
 
 
-def _column(edges: Numbers, heights: Numbers, index: int, total: int) -> Markup:
+def _columns(edges: _Numbers, heights: _Numbers) -> list[Markup]:
+    """A column per bin that is not empty, each naming its span and count to the pointer."""
     slot = _WIDTH / len(heights)
     width = min(slot - 1.5, 40.0)
-    height = max(1.0, (_BASE - 6) * float(heights[index]) / float(heights.max()))
-    span = f"{short(float(edges[index]))} to {short(float(edges[index + 1]))}"
-    text = f"{span}: {int(heights[index]):,} ({share(float(heights[index]), total)})"
-    return element(
-        "g",
-        element(
-            "rect",
-            class_="bar",
-            x=f"{index * slot + (slot - width) / 2:.1f}",
-            y=f"{_BASE - height:.1f}",
-            width=f"{width:.1f}",
-            height=f"{height:.1f}",
-        ),
-        element("title", text),
-    )
-
-
-def short(value: float) -> str:
-    """A number with three digits that count."""
-    if 0 < abs(value) < 1e-4:
-        return "< 0.0001" if value > 0 else "> −0.0001"
-    return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
+    total, highest = float(heights.sum()), float(heights.max())
+    columns = []
+    for index in np.flatnonzero(heights):
+        count = float(heights[index])
+        tall = max(1.0, (_BASE - 6) * count / highest)
+        span = f"{short_number(float(edges[index]))} to {short_number(float(edges[index + 1]))}"
+        title = element("title", f"{span}: {int(count):,} ({share(count, total)})")
+        place = {"x": f"{index * slot + (slot - width) / 2:.1f}", "y": f"{_BASE - tall:.1f}"}
+        size = {"width": f"{width:.1f}", "height": f"{tall:.1f}"}
+        columns.append(element("rect", title, class_="bar", **place, **size))
+    return columns

@@ -1,71 +1,75 @@
-"""HTML that is escaped by construction: text is text, and only this module makes markup of it."""
+"""HTML that is escaped by construction: text is text, and only this kit makes markup of it."""
 
 from __future__ import annotations
 
 import base64
-import hashlib
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping
 from html import escape
+from importlib.resources import files
 
-__all__ = ["Markup", "data_url", "document", "element", "join", "table"]
+__all__ = ["Markup", "data_url", "element", "fill_template", "join", "read_template"]
 
-_NUMBERS = frozenset({"studies", "clips", "series", "share", "value", "slice", "found"})  # columns aligned right
-_VOID = ("img", "rect", "line", "meta")
+_CHILDLESS = frozenset({"circle", "img", "line", "link", "meta", "path", "rect"})
+_ADDRESSES = frozenset({"href", "src"})
+_SLOT = re.compile(r"\{\{(\w+)\}\}")
 
 
 class Markup(str):
-    """Finished HTML."""
+    """Finished HTML. Joined to other text by `+` or an f-string it becomes plain text again, and is escaped."""
 
     __slots__ = ()
 
 
 def element(name: str, /, *children: str, **attributes: object) -> Markup:
-    """An element; children that are not `Markup` are escaped, `class_` is `class`, None leaves an attribute out."""
-    written = "".join(
-        f' {key.rstrip("_").replace("_", "-")}="{escape(str(value))}"'
-        for key, value in attributes.items()
-        if value is not None
-    )
-    if name in _VOID:
+    """An element of HTML or SVG.
+
+    Args:
+        name: tag.
+        children: `Markup` stands as it is, other text is escaped.
+        attributes: their values are escaped, None leaves one out; `class_` is `class`, `aria_label` is `aria-label`.
+
+    Raises:
+        ValueError: an attribute that holds a program or a style, or an address that leads off the page and its folder.
+    """
+    named = {key.rstrip("_").replace("_", "-"): str(value) for key, value in attributes.items() if value is not None}
+    for key, value in named.items():
+        if key.startswith("on") or key in ("style", "srcdoc") or (key in _ADDRESSES and not _is_local(value)):
+            raise ValueError(f"{key}={value[:40]!r} has no place on a page")
+    written = "".join(f' {key}="{escape(value)}"' for key, value in named.items())
+    if name in _CHILDLESS and not children:
         return Markup(f"<{name}{written}/>")
     return Markup(f"<{name}{written}>{join(children)}</{name}>")
 
 
+def _is_local(address: str) -> bool:
+    """A place on the page, a picture within it, or a file beside it: nothing that a browser runs or fetches."""
+    if address.startswith(("#", "data:image/")) or address == "data:,":
+        return True
+    return ":" not in address and not address.startswith(("/", "\\"))
+
+
 def join(parts: Iterable[str]) -> Markup:
-    """Several pieces one after the other."""
+    """Several pieces one after the other; what is no `Markup` is escaped."""
     return Markup("".join(part if isinstance(part, Markup) else escape(part) for part in parts))
 
 
-def table(header: Sequence[str], rows: Iterable[Sequence[str]], *, class_: str | None = None) -> Markup:
-    """A table that scrolls by itself where the page is narrow; cells that are numbers are aligned right."""
-    kinds = ["number" if name in _NUMBERS else None for name in header]
-    heads = [element("th", name, scope="col", class_=kind) for name, kind in zip(header, kinds, strict=True)]
-    body = [
-        element("tr", *(element("td", cell, class_=kind) for cell, kind in zip(row, kinds, strict=True)))
-        for row in rows
-    ]
-    whole = element("table", element("thead", element("tr", *heads)), element("tbody", *body), class_=class_)
-    return element("div", whole, class_="scroll", tabindex="0", role="region", aria_label=f"table: {', '.join(header)}")
+def read_template(package: str, name: str) -> str:
+    """Text of a file in the folder `templates` of a package."""
+    return files(package).joinpath("templates").joinpath(name).read_text(encoding="utf-8")
+
+
+def fill_template(package: str, name: str, values: Mapping[str, str]) -> Markup:
+    """A template with every `{{slot}}` filled in one pass, so that a value is never searched for slots itself.
+
+    Args:
+        package: holds the template.
+        name: file in its folder `templates`; slots stand for text or for the quoted value of an attribute.
+        values: by slot; what is no `Markup` is escaped.
+    """
+    return Markup(_SLOT.sub(lambda slot: join([values[slot[1]]]), read_template(package, name)))
 
 
 def data_url(content: bytes, mime: str) -> str:
     """`content` as a `data:` address."""
     return f"data:{mime};base64,{base64.b64encode(content).decode('ascii')}"
-
-
-def document(title: str, style: str, body: Markup) -> str:
-    """A page that may load nothing, run nothing, and uses exactly this style sheet."""
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode("ascii")
-    policy = f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
-    head = join(
-        [
-            element("meta", charset="utf-8"),
-            element("meta", http_equiv="Content-Security-Policy", content=policy),
-            element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-            element("meta", name="referrer", content="no-referrer"),
-            element("title", title),
-            Markup(f"<style>{style}</style>"),
-        ]
-    )
-    page = element("html", element("head", head), element("body", body), lang="en")
-    return f"<!doctype html>\n{page}\n"

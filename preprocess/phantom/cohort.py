@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TypeAlias
@@ -70,24 +71,27 @@ def simulate_cohort(
     Raises:
         PreprocessError: The folder holds another cohort, or an argument makes no sense.
     """
-    if n_patients < 1:
-        raise PreprocessError(f"a cohort of {n_patients} patients is empty", "use --patients 1 or more")
-    if seed < 0:
-        raise PreprocessError(f"the seed {seed} is negative", "use 0 or more")
-    if workers is not None and workers < 1:
-        raise PreprocessError(f"{workers} workers can't do anything", "use --workers 1 or more")
+    _refuse_senseless(n_patients, seed, workers)
     _claim(out, n_patients, seed)
     (out / "dicom").mkdir(exist_ok=True)
     patients: list[_PatientRows] = []
     for rows in _run(partial(_simulate_patient, out / "dicom", seed), n_patients, workers):
         patients.append(rows)
         advance()
-    reports = [row for patient in patients for row in patient.reports]
+    reports = list(chain.from_iterable(patient.reports for patient in patients))
     _write_table(out / "reports.csv", reports)
-    _write_table(out / "truth.csv", [row for patient in patients for row in patient.truth])
-    _write_table(out / "truth_series.csv", [row for patient in patients for row in patient.series])
-    n_written = sum(patient.n_written for patient in patients)
-    return CohortSummary(n_patients, len(reports), n_written, out)
+    _write_table(out / "truth.csv", list(chain.from_iterable(patient.truth for patient in patients)))
+    _write_table(out / "truth_series.csv", list(chain.from_iterable(patient.series for patient in patients)))
+    return CohortSummary(n_patients, len(reports), sum(patient.n_written for patient in patients), out)
+
+
+def _refuse_senseless(n_patients: int, seed: int, workers: int | None) -> None:
+    if n_patients < 1:
+        raise PreprocessError(f"a cohort of {n_patients} patients is empty", "use --patients 1 or more")
+    if seed < 0:
+        raise PreprocessError(f"the seed {seed} is negative", "use 0 or more")
+    if workers is not None and workers < 1:
+        raise PreprocessError(f"{workers} workers can't do anything", "use --workers 1 or more")
 
 
 def _run(task: Callable[[int], _PatientRows], n_patients: int, workers: int | None) -> Iterator[_PatientRows]:

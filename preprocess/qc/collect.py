@@ -15,23 +15,23 @@ import pandas as pd
 
 from preprocess.errors import MachineError, PreprocessError
 from preprocess.qc.measures import PixelMeasures, TimeMeasures
-from preprocess.qc.study_measures import MEASURES_VERSION, Clip, Measured, measure_study, unreadable
+from preprocess.qc.study_measures import MEASURES_VERSION, ClipMeasures, Measured, measure_study, unreadable
 from preprocess.system.files import remove_stale, replacing
 from preprocess.system.pool import Done, work
 
-__all__ = ["COLUMNS", "collect", "read_measures", "write_measures"]
+__all__ = ["MEASURE_COLUMNS", "collect", "read_measures", "write_measures"]
 
-Progress = Callable[[int, int], None]  # (finished, total)
+_Progress = Callable[[int, int], None]  # (finished, total)
 
-_PLACE = [one.name for one in fields(Clip) if one.name not in ("pixels", "times")]
-_MEASURED = [one.name for kind in (PixelMeasures, TimeMeasures) for one in fields(kind)]
+_PLACE = [field.name for field in fields(ClipMeasures) if field.name not in ("pixels", "times")]
+_MEASURED = [field.name for kind in (PixelMeasures, TimeMeasures) for field in fields(kind)]
 _TEXT = ("study", "patient", "study_sha256", "vendor", "view", "problem", "flags")
 _WHOLE = ("version", "slice", "n_slices", "n_frames", "rows", "cols")
-COLUMNS = ["version", *_PLACE, *_MEASURED, "flags"]
+MEASURE_COLUMNS = ["version", *_PLACE, *_MEASURED, "flags"]
 
 
 def collect(
-    store: Path, keys: Sequence[tuple[str, str]], table: Path, *, workers: int = 0, progress: Progress | None = None
+    store: Path, keys: Sequence[tuple[str, str]], table: Path, *, workers: int = 0, progress: _Progress | None = None
 ) -> pd.DataFrame:
     """Measure studies of a store: a row per clip, sorted by study, view and slice.
 
@@ -109,7 +109,7 @@ def _measure(store: Path, keys: tuple[str, str, str]) -> Measured:
     return measure_study(store, *keys)
 
 
-def _cells(clip: Clip) -> list[object]:
+def _cells(clip: ClipMeasures) -> list[object]:
     place = [getattr(clip, name) for name in _PLACE]
     measured = [*vars(clip.pixels).values(), *vars(clip.times).values()]
     cells = [MEASURES_VERSION, *place, *measured, ""]
@@ -138,14 +138,14 @@ def read_measures(path: Path) -> pd.DataFrame:
         content = b""
     except OSError as error:
         raise PreprocessError(f"{path} is not readable: {error.strerror}", "choose another --out") from None
-    content = content[: content.rfind(b"\n") + 1] or ",".join(COLUMNS).encode()
-    kinds: dict[str, Any] = {name: "str" if name in _TEXT else "float32" for name in COLUMNS}
-    blank = {name: [""] for name in COLUMNS if name not in _TEXT}
+    content = content[: content.rfind(b"\n") + 1] or ",".join(MEASURE_COLUMNS).encode()
+    kinds: dict[str, Any] = {name: "str" if name in _TEXT else "float32" for name in MEASURE_COLUMNS}
+    blank = {name: [""] for name in MEASURE_COLUMNS if name not in _TEXT}
     try:
         table = pd.read_csv(io.BytesIO(content), dtype=kinds, keep_default_na=False, na_values=blank)
     except (ValueError, pd.errors.ParserError, UnicodeDecodeError):
         table = pd.DataFrame()
-    if list(table.columns) != COLUMNS:
+    if list(table.columns) != MEASURE_COLUMNS:
         raise PreprocessError(f"{path} is no table of measures of this version", "move it away or choose another --out")
     valid: pd.DataFrame = table[table["version"] == MEASURES_VERSION]
     typed: pd.DataFrame = valid.astype(dict.fromkeys(_WHOLE, "int64"))

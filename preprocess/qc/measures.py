@@ -21,7 +21,7 @@ _MOVING = 0.99  # the share of pixels below the moving ones
 
 _KEPT_OF_NORMAL = 0.6225  # mean square of the inner 90 % of a standard normal distribution
 
-Values = npt.NDArray[np.float32]
+_Values = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -100,15 +100,15 @@ def time_measures(times: npt.NDArray[Any]) -> TimeMeasures:
     return TimeMeasures(interval, uneven, heart_rate(times))
 
 
-def _scaled(cine: npt.NDArray[Any], window: tuple[float, float]) -> Values:
+def _scaled(cine: npt.NDArray[Any], window: tuple[float, float]) -> _Values:
     step = max(1, min(cine.shape[1:]) // _SIDE)
     low, high = window
     thin = cine[:, ::step, ::step].astype(np.float32)
-    scaled: Values = np.clip((thin - low) / (high - low), 0, 1).astype(np.float32)
+    scaled: _Values = np.clip((thin - low) / (high - low), 0, 1).astype(np.float32)
     return scaled
 
 
-def _jumpiness(series: Values) -> float:
+def _jumpiness(series: _Values) -> float:
     """Mean squared difference of successive frames over twice the variance; `series` is `[frame, pixel]`."""
     variance = float(series.var(axis=0).sum())
     if len(series) < 2 or variance < 1e-9:
@@ -116,7 +116,7 @@ def _jumpiness(series: Values) -> float:
     return float((np.diff(series, axis=0) ** 2).mean(axis=0).sum()) / (2 * variance)
 
 
-def _noise(scaled: Values) -> float:
+def _noise(scaled: _Values) -> float:
     """Robust standard deviation of second differences in time, which still tissue and slow motion hardly enter."""
     body = scaled.mean(axis=0) > _BODY
     if len(scaled) < 3 or not body.any():
@@ -134,7 +134,7 @@ def _repeats(cine: npt.NDArray[Any]) -> int:
     return len(cine) - len(frames)
 
 
-def _off_centre(spread: Values) -> float:
+def _off_centre(spread: _Values) -> float:
     weights = np.clip(spread - np.quantile(spread, 0.95), 0, None) ** 2
     total = float(weights.sum())
     if total <= 0:

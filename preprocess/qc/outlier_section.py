@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from preprocess.pages.histogram import bar_table, short
-from preprocess.pages.markup import Markup, data_url, element, join, table
+from preprocess.pages.markup import Markup, data_url, element, join
+from preprocess.pages.tables import bar_table, short_number, table
 from preprocess.qc.report import Report
 from preprocess.qc.thumbnails import Thumbnail
 
@@ -39,7 +39,8 @@ def outlier_section(report: Report) -> Markup:
     if len(found) > _N_ROWS:
         more = f"The worst of each reason come first. {len(found) - _N_ROWS:,} more rows are in "
         parts.append(element("p", more, element("code", report.csv_name), " (column flags).", class_="soft"))
-    rows = table(_HEADER, map(_outlier_cells, found.head(_N_ROWS).to_dict("records")), class_="outliers")
+    cells = map(_outlier_cells, found.head(_N_ROWS).to_dict("records"))
+    rows = table(_HEADER, cells, numbers=("slice", "value"), class_="outliers")
     return join([*parts, rows])
 
 
@@ -52,13 +53,13 @@ def _outlier_cells(row: Mapping[str, object]) -> list[str]:
     command = element("code", f"cmr-preprocess inspect {study} --store STORE")
     expected = _expected(low, high)
     place = "all" if index < 0 else str(index + 1)
-    return [str(row["reason"]), str(row["view"]), place, str(row["measure"]), short(value), expected, command]
+    return [str(row["reason"]), str(row["view"]), place, str(row["measure"]), short_number(value), expected, command]
 
 
 def _expected(low: float, high: float) -> str:
     if np.isinf(low):
-        return f"at most {short(high)}"
-    return f"at least {short(low)}" if np.isinf(high) else f"{short(low)} to {short(high)}"
+        return f"at most {short_number(high)}"
+    return f"at least {short_number(low)}" if np.isinf(high) else f"{short_number(low)} to {short_number(high)}"
 
 
 def _unreadable(rows: pd.DataFrame) -> Markup:
@@ -69,12 +70,12 @@ def _unreadable(rows: pd.DataFrame) -> Markup:
 def montage(thumbnails: Sequence[Thumbnail], *, is_odd: bool) -> Markup:
     """Thumbnails in a grid; odd ones say why they are there and what study they are of."""
     figures = []
-    for one in thumbnails:
-        name = f"{one.view}, slice {one.index + 1}, study {one.study}"
+    for shown in thumbnails:
+        name = f"{shown.view}, slice {shown.index + 1}, study {shown.study}"
         picture = element(
-            "img", src=data_url(one.image, "image/webp"), alt=name, title=name, width=128, height=128, loading="lazy"
+            "img", src=data_url(shown.image, "image/webp"), alt=name, title=name, width=128, height=128, loading="lazy"
         )
-        place = f"{one.view} {one.index + 1} · "
-        caption = element("figcaption", element("b", one.reason), place, element("code", one.study))
+        place = f"{shown.view} {shown.index + 1} · "
+        caption = element("figcaption", element("b", shown.reason), place, element("code", shown.study))
         figures.append(element("figure", picture, caption if is_odd else ""))
     return element("div", *figures, class_="montage odd" if is_odd else "montage")

@@ -1,17 +1,21 @@
-"""The page: one file without scripts or network, from counts, measures, outliers and thumbnails."""
+"""The page about a store: no script and no network; from counts, measures, outliers and thumbnails."""
 
 from __future__ import annotations
 
 from preprocess import __version__
-from preprocess.pages.histogram import share
-from preprocess.pages.markup import Markup, document, element, join
-from preprocess.pages.style import STYLE
+from preprocess.pages.document import document
+from preprocess.pages.markup import Markup, element, join
+from preprocess.pages.style import style_sheet
+from preprocess.pages.tables import share
 from preprocess.qc.outlier_section import montage, outlier_section
 from preprocess.qc.report import Report
 from preprocess.qc.store_sections import distribution_section, holdings_section, ledger_section
 from preprocess.store.ledger import LEFT_OUT
 
 __all__ = ["render"]
+
+
+_TITLE = "Quality control of a study store"
 
 
 def render(report: Report) -> str:
@@ -25,9 +29,10 @@ def render(report: Report) -> str:
         ("method", "How it was measured", _method(report)),
     ]
     links = [element("a", title, href=f"#{name}") for name, title, _ in sections]
-    head = element("header", element("h1", "Quality control of a study store"), element("nav", *links), _tiles(report))
+    head = element("header", element("h1", _TITLE), element("nav", *links), _tiles(report))
     body = [element("section", element("h2", title), content, id=name) for name, title, content in sections]
-    return document("Quality control of a study store", STYLE, join([head, _notices(report), *body]))
+    main = element("main", head, _notices(report), *body)
+    return document(_TITLE, main, style=style_sheet("preprocess.qc", "qc.css"))
 
 
 def _tiles(report: Report) -> Markup:

@@ -10,11 +10,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from preprocess.store.manifest import ClipColumn
+
 __all__ = ["RULES", "LimitRule", "Rule", "UsualRule", "find_outliers", "flagged"]
 
-Level = Literal["clip", "view"]
-Numbers = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
+_Level = Literal["clip", "view"]
+_Numbers = npt.NDArray[np.float64]
+_Mask = npt.NDArray[np.bool_]
 OUTLIER_COLUMNS = ("study", "patient", "view", "slice", "reason", "measure", "value", "low", "high", "severity")
 _MIN_GROUP = 20  # fewer clips of a vendor and view do not tell what is usual: those of all vendors are taken
 _TO_SIGMA = 1.4826  # from the median absolute deviation to a normal distribution's standard deviation
@@ -34,13 +36,13 @@ class Rule(Protocol):
     @property
     def measure(self) -> str: ...  # noqa: D102
     @property
-    def level(self) -> Level: ...  # noqa: D102
+    def level(self) -> _Level: ...  # noqa: D102
 
-    def limits(self, clips: pd.DataFrame) -> tuple[Numbers, Numbers, Mask]:
+    def limits(self, clips: pd.DataFrame) -> tuple[_Numbers, _Numbers, _Mask]:
         """Lower and upper limit of each clip, and which clips the rule judges at all."""
 
 
-def _everything(clips: pd.DataFrame) -> Mask:
+def _everything(clips: pd.DataFrame) -> _Mask:
     return np.ones(len(clips), dtype=bool)
 
 
@@ -52,10 +54,10 @@ class LimitRule:
     measure: str
     low: float = -np.inf
     high: float = np.inf
-    level: Level = "clip"
-    where: Callable[[pd.DataFrame], Mask] = _everything
+    level: _Level = "clip"
+    where: Callable[[pd.DataFrame], _Mask] = _everything
 
-    def limits(self, clips: pd.DataFrame) -> tuple[Numbers, Numbers, Mask]:
+    def limits(self, clips: pd.DataFrame) -> tuple[_Numbers, _Numbers, _Mask]:
         """The same limits for each clip."""
         return np.full(len(clips), self.low), np.full(len(clips), self.high), self.where(clips)
 
@@ -79,10 +81,10 @@ class UsualRule:
     times: float
     at_least: float
     is_ratio: bool = False
-    level: Level = "clip"
-    where: Callable[[pd.DataFrame], Mask] = _everything
+    level: _Level = "clip"
+    where: Callable[[pd.DataFrame], _Mask] = _everything
 
-    def limits(self, clips: pd.DataFrame) -> tuple[Numbers, Numbers, Mask]:
+    def limits(self, clips: pd.DataFrame) -> tuple[_Numbers, _Numbers, _Mask]:
         """Median ± a robust distance, by vendor and view."""
         judged = self.where(clips) & clips[self.measure].notna().to_numpy()
         values = clips[self.measure].astype("float64").where(judged)
@@ -99,7 +101,7 @@ class UsualRule:
         return low, high, judged
 
 
-def _group_median(values: pd.Series[float], clips: pd.DataFrame) -> Numbers:
+def _group_median(values: pd.Series[float], clips: pd.DataFrame) -> _Numbers:
     """The median of each clip's vendor and view, or of its view alone where a vendor has few clips."""
     fine = values.groupby([clips["vendor"], clips["view"]])
     coarse = values.groupby(clips["view"])
@@ -108,26 +110,26 @@ def _group_median(values: pd.Series[float], clips: pd.DataFrame) -> Numbers:
     return np.asarray(medians, dtype=np.float64)
 
 
-def _is_inner(clips: pd.DataFrame) -> Mask:
+def _is_inner(clips: pd.DataFrame) -> _Mask:
     """All but the first and the last slice of a stack, which may lie beyond the heart."""
     single = clips["n_slices"] == 1
     inner = (clips["slice"] > 0) & (clips["slice"] < clips["n_slices"] - 1)
     return np.asarray(single | inner)
 
 
-def _is_noise_alone(clips: pd.DataFrame) -> Mask:
+def _is_noise_alone(clips: pd.DataFrame) -> _Mask:
     return np.asarray(clips["motion"] < 2 * clips["noise"])
 
 
-def _moves(clips: pd.DataFrame) -> Mask:
+def _moves(clips: pd.DataFrame) -> _Mask:
     return np.asarray((clips["motion"] > 3 * clips["noise"]) & (clips["motion"] > 0.02))
 
 
-def _is_lit(clips: pd.DataFrame) -> Mask:
+def _is_lit(clips: pd.DataFrame) -> _Mask:
     return np.asarray(clips["brightness"] > 0.02)
 
 
-def _is_in_order(clips: pd.DataFrame) -> Mask:
+def _is_in_order(clips: pd.DataFrame) -> _Mask:
     return np.asarray(_moves(clips) & (clips["jumpiness"] < 0.5))
 
 
@@ -150,18 +152,18 @@ RULES: tuple[Rule, ...] = (
     LimitRule("heart not in the centre", "off_centre", high=0.6, where=_is_in_order),
     LimitRule("implausible heart rate", "heart_rate_bpm", 30, 180, "view"),
     LimitRule("uneven trigger times", "uneven_times", high=0.5, level="view"),
-    LimitRule("implausible pixel spacing", "row_spacing_mm", 0.4, 4.0, "view"),
+    LimitRule("implausible pixel spacing", ClipColumn.ROW_SPACING, 0.4, 4.0, "view"),
     LimitRule("pixels are not square", "pixel_aspect", 0.8, 1.25, "view"),
     LimitRule("implausible field of view", "field_of_view_mm", 150, 600, "view"),
-    LimitRule("implausible slice thickness", "slice_thickness_mm", 3, 15, "view"),
+    LimitRule("implausible slice thickness", ClipColumn.SLICE_THICKNESS, 3, 15, "view"),
     LimitRule("few frames", "n_frames", low=10),
     LimitRule("gap or overlap between slices", "gap_ratio", 0.75, 1.35),
     LimitRule("slices displaced in their plane", "shift_mm", high=15),
     UsualRule("unusually dark or bright", "brightness", 6, 0.12, where=_is_lit),
     UsualRule("unusually noisy", "noise", 6, 1.0, is_ratio=True, where=_is_lit),
-    UsualRule("unusual pixel spacing", "row_spacing_mm", 5, 0.5, is_ratio=True, level="view"),
+    UsualRule("unusual pixel spacing", ClipColumn.ROW_SPACING, 5, 0.5, is_ratio=True, level="view"),
     UsualRule("unusual matrix", "n_rows", 5, 1.0, is_ratio=True, level="view"),
-    UsualRule("unusual slice thickness", "slice_thickness_mm", 5, 0.5, is_ratio=True, level="view"),
+    UsualRule("unusual slice thickness", ClipColumn.SLICE_THICKNESS, 5, 0.5, is_ratio=True, level="view"),
     UsualRule("unusual number of frames", "n_frames", 5, 0.6, is_ratio=True),
 )
 
@@ -185,10 +187,10 @@ def find_outliers(measures: pd.DataFrame, rules: Sequence[Rule] = RULES) -> pd.D
 def _derived(clips: pd.DataFrame) -> pd.DataFrame:
     """Measures that follow from several columns."""
     typical = clips.groupby(["study", "view"])["gap_mm"].transform("median")
-    sides = np.minimum(clips["rows"] * clips["row_spacing_mm"], clips["cols"] * clips["col_spacing_mm"])
+    sides = np.minimum(clips["rows"] * clips[ClipColumn.ROW_SPACING], clips["cols"] * clips[ClipColumn.COL_SPACING])
     derived: pd.DataFrame = clips.assign(
         gap_ratio=clips["gap_mm"] / typical.where(typical > 0),
-        pixel_aspect=clips["row_spacing_mm"] / clips["col_spacing_mm"],
+        pixel_aspect=clips[ClipColumn.ROW_SPACING] / clips[ClipColumn.COL_SPACING],
         field_of_view_mm=sides,
         n_rows=clips["rows"],
     )

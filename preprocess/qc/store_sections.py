@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 
-from preprocess.pages.histogram import bar_table, histogram
+from preprocess.pages.histogram import histogram
 from preprocess.pages.markup import Markup, element, join
+from preprocess.pages.tables import bar_table
 from preprocess.qc.report import Report
 from preprocess.qc.totals import LedgerTotals, StoreTotals
 from preprocess.store.ledger import LEFT_OUT, STORED

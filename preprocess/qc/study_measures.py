@@ -9,16 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import h5py
-import numpy as np
-import numpy.typing as npt
 
 from preprocess.errors import PreprocessError
+from preprocess.inspection.slices import slice_distances
 from preprocess.qc.measures import PixelMeasures, TimeMeasures, pixel_measures, time_measures
 from preprocess.store.intensity import shown_window
 from preprocess.store.study import CineStack
 from preprocess.store.study_file import open_study, read_clip, read_hashes, read_study
 
-__all__ = ["MEASURES_VERSION", "Clip", "Measured", "gaps", "measure_study", "unreadable"]
+__all__ = ["MEASURES_VERSION", "ClipMeasures", "Measured", "measure_study", "unreadable"]
 
 MEASURES_VERSION = 1
 _MAX_CINE = 1 << 30  # bytes of one slice's cine; a file that claims more is damaged or a trap
@@ -27,7 +26,7 @@ _NO_TIMES = TimeMeasures(*[math.nan] * len(fields(TimeMeasures)))
 
 
 @dataclass(frozen=True)
-class Clip:
+class ClipMeasures:
     """A row of the table of measures: where the clip is, its geometry, and what was measured.
 
     Attributes:
@@ -75,13 +74,13 @@ class Clip:
 class Measured:
     """What measuring a study came to; `clips` is empty where its known measures still hold."""
 
-    clips: tuple[Clip, ...]
+    clips: tuple[ClipMeasures, ...]
     is_known: bool = False
 
 
 def unreadable(patient: str, study: str, problem: str) -> Measured:
     """The row of a study that cannot be read."""
-    return Measured((Clip(study, patient, study_sha256="", vendor="", view="", problem=problem),))
+    return Measured((ClipMeasures(study, patient, study_sha256="", vendor="", view="", problem=problem),))
 
 
 def measure_study(store: Path, patient: str, study: str, known: str) -> Measured:
@@ -102,7 +101,7 @@ def measure_study(store: Path, patient: str, study: str, known: str) -> Measured
     header = read_study(store, patient, study, with_pixels=False)
     with open_study(store, patient, study) as file:
         clips = tuple(
-            Clip(study, patient, sha256, header.info.vendor, view.value, *described)
+            ClipMeasures(study, patient, sha256, header.info.vendor, view.value, *described)
             for view, stack in header.views.items()
             for described in _clips(file, view.value, stack)
         )
@@ -110,12 +109,12 @@ def measure_study(store: Path, patient: str, study: str, known: str) -> Measured
 
 
 def _clips(file: h5py.File, view: str, stack: CineStack) -> Iterator[tuple[Any, ...]]:
-    """The fields of `Clip` from `slice` on, for each slice of a view."""
+    """The fields of `ClipMeasures` from `slice` on, for each slice of a view."""
     n_slices, _, rows, cols = stack.pixels.shape
     if n_slices == 0 or file[view].nbytes // n_slices > _MAX_CINE:
         raise PreprocessError(f"{view} has an absurd size")
     window = shown_window(file[view])
-    distances, shifts = gaps(stack)
+    distances, shifts = slice_distances(stack)
     for index in range(n_slices):
         cine = read_clip(file, view, index)
         times = stack.trigger_time[index, : len(cine)]
@@ -133,14 +132,3 @@ def _clips(file: h5py.File, view: str, stack: CineStack) -> Iterator[tuple[Any, 
             pixel_measures(cine, window),
             time_measures(times),
         )
-
-
-def gaps(stack: CineStack) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Distance of each slice from the one before, in mm: along the normal, and within the plane; NaN for the first."""
-    row, column = np.split(np.asarray(stack.image_orientation, dtype=np.float64), 2)
-    normal = np.cross(row, column)
-    steps = np.diff(np.asarray(stack.image_position, dtype=np.float64), axis=0)
-    along = steps @ normal
-    within = np.linalg.norm(steps - along[:, None] * normal, axis=1)
-    first = [math.nan]
-    return np.concatenate([first, np.abs(along)]), np.concatenate([first, within])

@@ -74,5 +74,5 @@ def _image(store: Path, patient: str, study: str, view: View, index: int) -> byt
     with open_study(store, patient, study) as file:
         cine = read_clip(file, view.value, index)
     header = read_study(store, patient, study, with_pixels=False).views[view]
-    one = CineStack(**{**vars(header), "pixels": cine[None], "n_frames": np.array([len(cine)], np.int32)})
-    return webp(tile(grey(one)[0, 0], header.pixel_spacing, _SIDE))
+    single = CineStack(**{**vars(header), "pixels": cine[None], "n_frames": np.array([len(cine)], np.int32)})
+    return webp(tile(grey(single)[0, 0], header.pixel_spacing, _SIDE))

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from preprocess.labels.splits import read_splits, study_splits
+from preprocess.store.manifest import ClipColumn
 from preprocess.store.views import View
 from preprocess.system.files import write_text
 from preprocess.system.tables import csv_text, read_rows
@@ -70,7 +71,7 @@ def _columns(
         normal=normal,
         words=words,
         is_valid=is_valid,
-        sha256=np.where(clips["is_even"], "", clips["pixel_sha256"].to_numpy(str)).astype(str),
+        sha256=np.where(clips["is_even"], "", clips[ClipColumn.SHA256].to_numpy(str)).astype(str),
         is_placed=unusual_places(normal, position, view, study),
     )
 

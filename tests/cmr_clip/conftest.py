@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
-from tests.support.explore_cohorts import HOSTILE, Files, make_cohort, run_umap
+from tests.support.explore_cohorts import Files, make_cohort, run_umap
+from tests.support.pages import HOSTILE
 
 
 @pytest.fixture(scope="session")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
     """Twenty studies; the label of one tries to break out of the page."""
     made = make_cohort(tmp_path_factory.mktemp("cohort"), 20)
-    made.labels.write_text(made.labels.read_text().replace("amyloid", HOSTILE, 1))
+    labels = pd.read_csv(made.labels)
+    labels.loc[labels["phenotype"].eq("amyloid").idxmax(), "phenotype"] = HOSTILE
+    labels.to_csv(made.labels, index=False)
     return made
 
 
@@ -33,6 +37,7 @@ def made_map(files: Files, elsewhere: Files, tmp_path_factory: pytest.TempPathFa
     code = run_umap(
         *("--embeddings", files.embeddings, "--store", files.store, "--out", out, "--labels", files.labels),
         *("--place", elsewhere.embeddings, "--place-store", elsewhere.store, "--place-predictions", predictions),
+        *("--notice", HOSTILE),
     )
     assert code == 0
     return out

@@ -18,7 +18,6 @@ from preprocess.store.views import View
 PHENOTYPES = ("normal", "dilated", "hypertrophic", "amyloid")
 VENDORS = ("SIEMENS", "GE", "PHILIPS")
 SPACING = 1.5
-HOSTILE = "</script><img src=x onerror=alert(1)>"
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ function clipGrid(study) {
 }
 
 function nearRow(study, similarity) {
-  const variable = DATA.variables.find((one) => one.name === state.colour && one.level === "study");
+  const variable = DATA.variables.find((known) => known.name === state.colour && known.level === "study");
   const value = variable ? textOf(variable, variable.values[study]) : "";
   const name = value && variable.kind === "number" ? `${variable.label} ` : "";
   const what = [name + value, `similarity ${similarity.toFixed(2)}`].filter(Boolean).join(" · ");

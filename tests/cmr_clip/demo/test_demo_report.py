@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cmr_clip.demo.report import write_report
-from cmr_clip.explore.charts import nice_ticks
+from cmr_clip.demo.report import write_demo_report
 from preprocess.store.ledger import STORED, Record, Row, write_ledger
+from tests.support.browser import LOADED, Browser
 from tests.support.explore_cohorts import Files
+from tests.support.pages import HOSTILE, ParsedPage, assert_inert
 
 SUMMARY = {
     "n_studies": 20,
@@ -59,7 +60,7 @@ def run(tmp_path: Path, files: Files) -> Path:
 
 
 def test_report_says_the_numbers_beside_chance(run: Path) -> None:
-    path = write_report(SUMMARY, run)
+    path = write_demo_report(SUMMARY, run)
     page = path.read_text()
     assert path == run / "report.html"
     for words in (
@@ -79,16 +80,34 @@ def test_report_says_the_numbers_beside_chance(run: Path) -> None:
     assert page.count("<svg") == 5
 
 
-def test_report_is_self_contained_and_escaped(run: Path) -> None:
-    page = write_report(SUMMARY, run).read_text()
-    assert "default-src 'none'" in page and "script-src 'none'" in page
-    for forbidden in ("http://", "https://", "<script", "<img src=x", "scout <b>", "<here>", 'style="'):
-        assert forbidden not in page
-    assert "scout &lt;b&gt;" in page
+def test_report_is_self_contained_and_inert(run: Path) -> None:
+    hostile = {
+        "commands": {HOSTILE: HOSTILE},
+        "versions": {HOSTILE: HOSTILE},
+        "real": [{"study": HOSTILE, "views": {HOSTILE: 1}}],
+    }
+    text = write_demo_report(SUMMARY | hostile, run).read_text()
+    page = ParsedPage(text)
+    assert_inert(page)
+    assert "http://" not in text and "https://" not in text
+    assert "scout <b>" in page.text and page.text.count(HOSTILE) == 6
+    words = HOSTILE[:1].upper() + HOSTILE[1:]
+    assert f"{words}, SAX" in page.text or f"{words}, 4CH" in page.text
+    assert sum(name == "img" for name, _ in page.tags) == 1  # the map
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="chromium is not on PATH")
+def test_hearts_beat_in_a_browser(run: Path, browser: Browser) -> None:
+    browser.open(write_demo_report(SUMMARY, run).as_uri(), LOADED)
+    heart = "document.getAnimations().filter((beat) => beat.effect.target.className.startsWith('heart'))"
+    assert browser.evaluate(f"{heart}.length") == 5
+    assert browser.evaluate(f"{heart}.every((beat) => beat.playState === 'running')")
+    assert browser.evaluate("document.querySelectorAll('circle title').length") == 40
 
 
 def test_nothing_is_required(tmp_path: Path) -> None:
-    page = write_report({}, tmp_path).read_text()
+    page = write_demo_report({}, tmp_path).read_text()
     assert "Not for clinical use" in page and "<h2>" not in page
     partial = {
         "retrieval": {"r_at_5": 0.5, "median_rank": float("nan")},
@@ -96,10 +115,4 @@ def test_nothing_is_required(tmp_path: Path) -> None:
         "seconds": None,
         "real": None,
     }
-    assert "50%" in write_report(partial, tmp_path).read_text()
-
-
-def test_ticks_are_round_and_span_the_data() -> None:
-    assert nice_ticks(0, 1) == [0, 0.2, 0.4, 0.6, 0.8, 1.0]
-    assert nice_ticks(21.3, 68.9) == [20, 30, 40, 50, 60, 70]
-    assert len(nice_ticks(5, 5)) >= 2
+    assert "50%" in write_demo_report(partial, tmp_path).read_text()

@@ -12,7 +12,7 @@ import pytest
 
 from cmr_clip.cli import main
 from cmr_clip.demo import runner
-from cmr_clip.demo.plan import DemoPlan, Step, demo_steps
+from cmr_clip.demo.plan import DemoPlan, DemoStep, demo_steps
 from cmr_clip.demo.runner import run_steps
 from cmr_clip.errors import CmrClipError
 from tests.support.paths import ROOT
@@ -24,8 +24,8 @@ def _recorder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
 
 
-def step(log: Path, name: str, *rest: str, resumes_in: Path | None = None) -> Step:
-    return Step(name, name, ("cmr-clip", str(log), name, *rest), resumes_in)
+def step(log: Path, name: str, *rest: str, resumes_in: Path | None = None) -> DemoStep:
+    return DemoStep(name, name, ("cmr-clip", str(log), name, *rest), resumes_in)
 
 
 def ran(log: Path) -> list[str]:

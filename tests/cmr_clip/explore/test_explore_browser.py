@@ -4,32 +4,19 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from tests.support.explore_browser import Browser
+from tests.support.browser import Browser
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(shutil.which("chromium") is None, reason="chromium is not on PATH"),
 ]
 HEART = "#card canvas"
-
-
-@pytest.fixture
-def browser(tmp_path: Path) -> Iterator[Browser]:
-    opened = Browser(tmp_path / "profile")
-    try:
-        opened.attach()
-        yield opened
-    finally:
-        opened.close()
-    assert opened.complaints == []
-    assert all(address.startswith(("file:", "data:")) for address in opened.requests)
 
 
 def position(browser: Browser, point: int) -> tuple[float, float]:

@@ -23,10 +23,10 @@ from preprocess.store.study import CineStack, Study, StudyInfo
 from preprocess.store.study_file import read_study, study_path, write_study
 from preprocess.store.views import View
 from preprocess.system.pool import Failed
-from preprocess.verification import store_check, study_file
+from preprocess.verification import file_check, store_check
+from preprocess.verification.file_check import Task, check_file
 from preprocess.verification.problem import Check, Problem
 from preprocess.verification.store_check import Options, StoreCheck, check_store
-from preprocess.verification.study_file import Task, check_file
 
 KEYS = [(f"{number:016x}", f"{number + 100:016x}") for number in range(1, 4)]
 SECRET = "Doe_Jane_1965"
@@ -437,13 +437,13 @@ def test_an_interrupt_keeps_the_fingerprints_and_the_next_run_uses_them(
     store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = itertools.count()
-    original = study_file.fingerprint
+    original = file_check.fingerprint
 
     def counted(*arguments: Any) -> Any:
         next(made)
         return original(*arguments)
 
-    monkeypatch.setattr(study_file, "fingerprint", counted)
+    monkeypatch.setattr(file_check, "fingerprint", counted)
 
     def interrupt(done: int, total: int) -> None:
         if done == 2:

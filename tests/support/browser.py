@@ -16,6 +16,7 @@ _SWITCHES = (
     *("disable-component-update", "disable-sync", "hide-scrollbars", "window-size=1280,800"),
     "remote-debugging-pipe",
 )
+LOADED = "document.readyState === 'complete' && location.protocol === 'file:'"  # of a page without a program
 
 
 class Browser:
@@ -87,11 +88,11 @@ class Browser:
         assert "exceptionDetails" not in answer, answer
         return answer["result"].get("value")
 
-    def open(self, address: str) -> None:
-        """Open a page and wait until it says that it is ready."""
+    def open(self, address: str, is_ready: str = "document.documentElement?.dataset.ready === 'true'") -> None:
+        """Open a page and wait until `is_ready` is true in it; by default, until its program says so."""
         self.send("Page.navigate", url=address)
         deadline = time.monotonic() + 30
-        while self.evaluate("document.documentElement?.dataset.ready") != "true":
+        while not self.evaluate(is_ready):
             assert time.monotonic() < deadline, "the page did not get ready"
             time.sleep(0.1)
 
