@@ -31,7 +31,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Export and say what was written."""
-    from cmr_clip.weights.export_checkpoint import export_checkpoint
+    from cmr_clip.weights.exporting.checkpoint import export_checkpoint
 
     done = export_checkpoint(
         args.checkpoint,

@@ -19,7 +19,7 @@ from cmr_clip.errors import CheckpointMismatchError, CmrClipError
 from cmr_clip.inference.embed import embed_store
 from cmr_clip.models.towers import VideoTower
 from cmr_clip.transforms.clip_transform import ClipTransform
-from cmr_clip.weights.export import export_weights
+from cmr_clip.weights.exporting.export import export_weights
 from cmr_clip.weights.into_task import load_encoder_weights, load_tower_weights
 from cmr_clip.weights.sources import read_source
 from tests.support.cohort import Cohort

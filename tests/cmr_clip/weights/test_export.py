@@ -15,10 +15,10 @@ from cmr_clip.cli import main
 from cmr_clip.encoders.bert import BertTextEncoder
 from cmr_clip.errors import CheckpointMismatchError, CmrClipError
 from cmr_clip.models.heads import BinaryHead, RegressionHead
-from cmr_clip.weights.export import export_weights
+from cmr_clip.weights.exporting.export import export_weights
+from cmr_clip.weights.exporting.tokenizer_files import public_source
 from cmr_clip.weights.hub import fetch
 from cmr_clip.weights.sources import read_source
-from cmr_clip.weights.tokenizer_files import public_source
 from preprocess.reports.tokenizer import load_tokenizer
 from tests.support.cohort import TOKENIZER
 from tests.support.study_models import save_ours, trained
@@ -287,7 +287,7 @@ def test_onnx_computes_the_same_for_any_batch(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_onnx_that_differs_is_not_kept(tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime")
-    from cmr_clip.weights.onnx import export_onnx
+    from cmr_clip.weights.exporting.onnx import export_onnx
 
     model, _ = load_pretrained(described_pair(tmp_path / "pair.ckpt"))
     with pytest.raises(CmrClipError, match="differs from torch"):

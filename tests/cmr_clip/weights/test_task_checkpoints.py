@@ -17,7 +17,7 @@ from cmr_clip.encoders.mvit.presets import mvit_tiny
 from cmr_clip.models.heads import BinaryHead, RegressionHead
 from cmr_clip.tasks.contrastive import ContrastivePretraining
 from cmr_clip.tasks.finetuning import StudyFinetuning
-from cmr_clip.weights.export import export_weights
+from cmr_clip.weights.exporting.export import export_weights
 from cmr_clip.weights.sources import read_source
 from tests.support.cohort import TOKENIZER, Cohort
 

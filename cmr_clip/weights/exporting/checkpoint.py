@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from cmr_clip.weights.export import export_weights
-from cmr_clip.weights.onnx import OnnxReport, export_onnx
-from cmr_clip.weights.sources import read_source
 from cmr_clip.weights.authors import with_legacy_positions
+from cmr_clip.weights.exporting.export import export_weights
+from cmr_clip.weights.exporting.onnx import OnnxReport, export_onnx
+from cmr_clip.weights.sources import read_source
 from cmr_clip.weights.video import load_pretrained
 
 __all__ = ["Exported", "export_checkpoint"]

@@ -18,12 +18,12 @@ from cmr_clip.errors import CmrClipError
 from cmr_clip.models.heads import Head
 from cmr_clip.models.study_model import StudyModel
 from cmr_clip.weights.authors import LICENCE, ORIGINS, VIEWS
+from cmr_clip.weights.exporting.model_card import model_card
+from cmr_clip.weights.exporting.tokenizer_files import ExportedTokenizer, public_source, write_tokenizer
 from cmr_clip.weights.folder import CONFIG, FORMAT, MODEL, PREPROCESSING, TOKENIZER, file_sha256
-from cmr_clip.weights.model_card import model_card
 from cmr_clip.weights.pair import build_pair
 from cmr_clip.weights.sources import Weights
 from cmr_clip.weights.study import build_study_model
-from cmr_clip.weights.tokenizer_files import ExportedTokenizer, public_source, write_tokenizer
 from cmr_clip.weights.video import build_video_model
 from preprocess.system.files import replacing, write_text
 
