@@ -173,12 +173,19 @@ def flat(file: h5py.File) -> None:
     file["SAX"] = np.zeros(8, np.uint8)
 
 
+def nothing(file: h5py.File) -> None:
+    del file["SAX"]
+    file["SAX"] = h5py.Empty("u1")
+
+
 def texts(file: h5py.File) -> None:
     del file["SAX"]
     file["SAX"] = ["a", "b"]
 
 
-@pytest.mark.parametrize("spoil", [narrow_floats, wide_integers, group, foreign_member, soft_link, flat, texts])
+@pytest.mark.parametrize(
+    "spoil", [narrow_floats, wide_integers, group, foreign_member, soft_link, flat, nothing, texts]
+)
 def test_members_and_types_that_no_store_has_are_damage(store: Path, spoil: Callable[[h5py.File], None]) -> None:
     with h5py.File(study_path(store, *KEYS), "a") as file:
         spoil(file)
