@@ -20,7 +20,7 @@ from cmr_clip.errors import CmrClipError
 from preprocess.store.intensity import grey8, shown_window
 from preprocess.store.manifest import read_manifest
 from preprocess.store.schema import PIXEL_SPACING, attribute_value
-from preprocess.store.study_file import open_study, read_clip, study_path, view_data
+from preprocess.store.study_file import open_study, read_slice, study_path, view_data
 from preprocess.system.files import replacing
 
 __all__ = ["ClipKey", "ClipReader", "clip_keys"]
@@ -94,9 +94,8 @@ class ClipReader:
         return clip
 
     def _read(self, key: ClipKey) -> Clip:
-        file = self._file(key.patient, key.study)
-        cine = read_clip(file, key.view, key.slice)
-        data = view_data(file, key.view)
+        data = view_data(self._file(key.patient, key.study), key.view)
+        cine = read_slice(data, key.slice)
         frames = grey8(cine[subsample_frames(len(cine), self.n_frames)], shown_window(data))
         row, column = (float(value) for value in attribute_value(data, PIXEL_SPACING))
         return Clip(torch.from_numpy(frames), (row, column))

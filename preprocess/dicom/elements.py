@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 import logging
 import math
-import re
 import zlib
 from contextlib import AbstractContextManager
 from decimal import Decimal
@@ -64,8 +63,7 @@ _EXPLICIT = "1.2.840.10008.1.2.1"
 _INFLATED_RATIO, _INFLATED_FLOOR, _INFLATED_MOST = 60, 64 << 20, 2 << 30  # bytes, as for archives
 _HEAD = 1 << 20  # bytes of a file among which its study's identifier is
 _PIXEL_DATA = b"\xe0\x7f\x10\x00"
-# SpecificCharacterSet that states another type than CS: pydicom looks up what is no text among the names of its codecs.
-_NO_CHARACTER_SET = re.compile(rb"(?:\x08\x00\x05\x00|\x00\x08\x00\x05)(?!CS)[A-Z]{2}")
+_CHARACTER_SET = (b"\x08\x00\x05\x00", b"\x00\x08\x00\x05")  # its tag, little and big-endian
 _TAGS = {keyword: pydicom.tag.Tag(tag_for_keyword(keyword) or 0) for keyword in _KEYWORDS}
 _SPECIFIC = list(_TAGS.values())
 
@@ -170,9 +168,23 @@ def parse(data: bytes) -> Dataset:
     with reading_dicom(_BROKEN):
         if _DEFLATED.encode() in data:
             data = _inflated(data, 0 if is_bare else 132)
-        if _NO_CHARACTER_SET.search(data, 0, data.find(_PIXEL_DATA) % (len(data) + 1)):
+        if _has_no_character_set(data):
             raise DamagedFileError(_BROKEN)
         return pydicom.dcmread(io.BytesIO(data), force=is_bare, specific_tags=_SPECIFIC)
+
+
+def _has_no_character_set(data: bytes) -> bool:
+    """Whether SpecificCharacterSet before the pixels states another type than text: pydicom would look up a number."""
+    end = data.find(_PIXEL_DATA)
+    end = end if end >= 0 else len(data)
+    for tag in _CHARACTER_SET:
+        place = data.find(tag, 0, end)
+        while place >= 0:
+            stated = data[place + 4 : place + 6]
+            if stated != b"CS" and stated.isalpha() and stated.isupper():
+                return True
+            place = data.find(tag, place + 1, end)
+    return False
 
 
 def _inflated(data: bytes, start: int) -> bytes:
@@ -199,7 +211,7 @@ def study_uid_of(path: Path) -> str:
             head = file.read(_HEAD)
             if _DEFLATED.encode() in head:
                 head = _inflated(head, 132 if head[128:132] == b"DICM" else 0)
-            if _NO_CHARACTER_SET.search(head, 0, head.find(_PIXEL_DATA) % (len(head) + 1)):
+            if _has_no_character_set(head):
                 return ""
             wanted = [_TAGS["StudyInstanceUID"]]
             dataset = pydicom.dcmread(io.BytesIO(head), stop_before_pixels=True, specific_tags=wanted)

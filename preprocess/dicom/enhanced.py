@@ -80,14 +80,14 @@ class _Groups:
         value = self.get(sequence, keyword)
         if value is None:
             return ""
-        return "\\".join(map(str, value)) if isinstance(value, MultiValue) else str(value)
+        return "\\".join(map(str, value)) if isinstance(value, list | MultiValue) else str(value)
 
     def numbers(self, sequence: str, keyword: str) -> tuple[float, ...]:
         """Finite numbers; empty where absent."""
         value = self.get(sequence, keyword)
         if value is None:
             return ()
-        found = tuple(map(as_number, value if isinstance(value, MultiValue) else [value]))
+        found = tuple(map(as_number, value if isinstance(value, list | MultiValue) else [value]))
         return found if all(map(math.isfinite, found)) else ()
 
     def number(self, sequence: str, keyword: str, default: float = math.nan) -> float:

@@ -99,6 +99,8 @@ def _own_data_set(file: h5py.File, name: str, number: int) -> h5py.Dataset:
     is_known = (kind.get_class(), kind.get_size()) in ((h5py.h5t.FLOAT, 4), (h5py.h5t.INTEGER, 1))
     if not is_known or data.dtype.kind + str(data.dtype.itemsize) not in ("f4", "u1"):
         raise PreprocessError(f"data set {number}: neither float32 nor uint8", FROM_DICOM)
+    if data.shape is None:
+        raise PreprocessError(f"data set {number}: holds nothing", FROM_DICOM)
     return data
 
 
@@ -107,6 +109,8 @@ def _integers(data: h5py.Dataset, name: str, number: int) -> npt.NDArray[np.int6
     if name not in data.attrs:
         return None
     found = data.attrs.get_id(name)
+    if found.shape is None:
+        raise PreprocessError(f"data set {number}: {name} is no list of whole numbers", FROM_DICOM)
     n_values = math.prod(found.shape)
     is_empty = n_values == 0
     is_whole = found.get_type().get_class() == h5py.h5t.INTEGER and found.get_type().get_size() in (1, 2, 4, 8)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from preprocess.errors import DamagedFileError, MachineError, machine_fault
@@ -16,23 +16,27 @@ _DAMAGED = (OSError, RuntimeError, KeyError, ValueError)
 
 
 @contextmanager
-def reading_hdf5(what: str = "", remedy: str = "") -> Iterator[None]:
+def reading_hdf5(what: str | Callable[[], str] = "", remedy: str = "") -> Iterator[None]:
     """A block of calls of h5py, and of nothing else: an error of our own must not look like damage.
 
     Args:
-        what: is read, for the message.
+        what: is read, for the message; a function where telling it takes time.
         remedy: what to do about a damaged file.
 
     Raises:
         DamagedFileError: the file is not what HDF5 says.
         MachineError: the machine could not read it.
     """
-    start = f"{what}: " if what else ""
     try:
         yield
     except MemoryError as error:
-        raise MachineError(f"{start}{machine_fault(error)}") from error
+        raise MachineError(_of(what, machine_fault(error))) from error
     except _DAMAGED as error:
         if fault := machine_fault(error):
-            raise MachineError(f"{start}{fault}") from error
-        raise DamagedFileError(f"{start}damaged HDF5 ({type(error).__name__})", remedy) from error
+            raise MachineError(_of(what, fault)) from error
+        raise DamagedFileError(_of(what, f"damaged HDF5 ({type(error).__name__})"), remedy) from error
+
+
+def _of(what: str | Callable[[], str], problem: str) -> str:
+    name = what if isinstance(what, str) else what()
+    return f"{name}: {problem}" if name else problem

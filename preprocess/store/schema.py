@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import h5py
+import numpy as np
 
 from preprocess.errors import DamagedFileError
 from preprocess.store.hdf5 import reading_hdf5
@@ -39,6 +40,7 @@ __all__ = [
     "pixel_problem",
 ]
 
+_AXES = {"slice": 0, "frame": 1}  # of the pixels
 _SIZES = (1, 2, 4, 8)  # bytes of a number that numpy knows
 _MAX_VALUES = 1 << 20  # of an attribute
 
@@ -67,23 +69,38 @@ class Attribute:
     shape: tuple[int | Literal["slice", "frame"], ...] = ()
     is_optional: bool = False
 
-    def mismatch(self, owner: h5py.File | h5py.Dataset) -> str:
+    def mismatch(self, found: h5py.h5a.AttrID, pixels: tuple[int, ...]) -> str:
         """What is wrong with type or shape, looked at before anything is read: references are never followed.
 
         Args:
-            owner: has an attribute of this name.
+            found: an attribute of this name.
+            pixels: shape of the data set, empty for a file.
         """
-        found = owner.attrs.get_id(self.name)
         kind = found.get_type()
         if kind.get_class() not in self.kind.value or (self.kind is not _Kind.TEXT and kind.get_size() not in _SIZES):
             return "has another type"
-        if found.get_space().get_simple_extent_type() == h5py.h5s.NULL:
+        if found.shape is None or found.get_space().get_simple_extent_type() == h5py.h5s.NULL:
             return "is empty"
-        axes = {"slice": 0, "frame": 1}
-        shape = tuple(owner.shape[axes[axis]] if isinstance(axis, str) else axis for axis in self.shape)
+        shape = tuple(pixels[_AXES[axis]] if isinstance(axis, str) else axis for axis in self.shape)
         if found.shape != shape:
             return f"has shape {list(found.shape)}, not {list(shape)}"
         return "is too large" if math.prod(shape) > _MAX_VALUES else ""
+
+    def read(self, owner: h5py.File | h5py.Dataset) -> tuple[Any, str]:
+        """The value, and what is wrong with type or shape where it was not read; the attribute must be there.
+
+        Args:
+            owner: the file, or the data set of a view.
+        """
+        found = h5py.h5a.open(owner.id, self.name.encode())
+        problem = self.mismatch(found, owner.shape if isinstance(owner, h5py.Dataset) else ())
+        if problem:
+            return None, problem
+        if self.kind is _Kind.TEXT:
+            return owner.attrs[self.name], ""
+        value = np.empty(found.shape, found.dtype)
+        found.read(value)
+        return value[()], ""
 
 
 SCHEMA = Attribute("schema_version", _Kind.WHOLE)
@@ -119,16 +136,14 @@ def attribute_value(owner: h5py.File | h5py.Dataset, attribute: Attribute) -> An
         MachineError: the machine could not read it.
     """
     with reading_hdf5(attribute.name):
-        if attribute.name not in owner.attrs:
-            problem = "" if attribute.is_optional else "is missing"
+        if h5py.h5a.exists(owner.id, attribute.name.encode()):
+            value, problem = attribute.read(owner)
         else:
-            problem = attribute.mismatch(owner)
-            if not problem:
-                return owner.attrs[attribute.name]
+            value, problem = None, "" if attribute.is_optional else "is missing"
     if problem:
         study = Path(owner.file.filename).stem
         raise DamagedFileError(f"study {study}: attribute {attribute.name} {problem}")
-    return None
+    return value
 
 
 def pixel_problem(data: object) -> str:
@@ -142,6 +157,6 @@ def pixel_problem(data: object) -> str:
     kind = data.id.get_type()
     if kind.get_class() != h5py.h5t.INTEGER or kind.get_size() not in (1, 2) or data.dtype.str not in ("|u1", "<u2"):
         return "neither uint8 nor uint16"
-    if len(data.shape) != 4 or 0 in data.shape:
-        return f"has shape {list(data.shape)}, not [slice, frame, row, col]"
+    if data.shape is None or len(data.shape) != 4 or 0 in data.shape:
+        return f"has shape {list(data.shape or ())}, not [slice, frame, row, col]"
     return ""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,7 @@ __all__ = [
     "open_study",
     "read_clip",
     "read_hashes",
+    "read_slice",
     "read_study",
     "studies_in",
     "study_path",
@@ -163,12 +165,14 @@ def view_data(file: h5py.File, view: str) -> h5py.Dataset:
         PreprocessError: the study has no such view.
         DamagedFileError: what has this name holds no pixels, or is a link.
     """
-    with reading_hdf5(_place(file, view), _REMEDY):
-        link = file.get(view, getlink=True) if view in file else None
-        data = file[view] if isinstance(link, h5py.HardLink) else None
-        problem = "a link" if data is None else pixel_problem(data)
-    if link is None:
-        raise PreprocessError(f"no {_place(file, view)}", "the manifest is of another store")
+    with reading_hdf5(partial(_place, file, view), _REMEDY):
+        name = view.encode()
+        if not file.id.links.exists(name):
+            raise PreprocessError(f"no {_place(file, view)}", "the manifest is of another store")
+        if file.id.links.get_info(name).type != h5py.h5l.TYPE_HARD:
+            raise DamagedFileError(f"{_place(file, view)}: a link", _REMEDY)
+        data = h5py.Dataset(h5py.h5d.open(file.id, name))
+        problem = pixel_problem(data)
     if problem:
         raise DamagedFileError(f"{_place(file, view)}: {problem}", _REMEDY)
     return data
@@ -177,6 +181,10 @@ def view_data(file: h5py.File, view: str) -> h5py.Dataset:
 def _place(file: h5py.File, view: str, index: int | None = None) -> str:
     """Names a part of a study in a message; its file is named by its key."""
     return f"study {Path(file.filename).stem}, view {view}" + ("" if index is None else f", slice {index}")
+
+
+def _place_in(data: h5py.Dataset, index: int | None = None) -> str:
+    return _place(data.file, data.name[1:], index)
 
 
 def views_in(file: h5py.File) -> dict[View, h5py.Dataset]:
@@ -201,12 +209,12 @@ def _read_stack(data: h5py.Dataset, with_pixels: bool) -> CineStack:
     attrs[SLICE_THICKNESS.name] = float(attrs[SLICE_THICKNESS.name])
     counts = attrs[N_FRAMES.name]
     if not (counts.min() > 0 and counts.max() <= data.shape[1]):
-        raise DamagedFileError(f"{_place(data.file, data.name[1:])}: {N_FRAMES.name} beyond its frames", _REMEDY)
+        raise DamagedFileError(f"{_place_in(data)}: {N_FRAMES.name} beyond its frames", _REMEDY)
     percentiles = attribute_value(data, INTENSITY_PERCENTILES)
     if percentiles is not None:
         attrs[INTENSITY_PERCENTILES.name] = tuple(float(value) for value in percentiles)
     if with_pixels:
-        with reading_hdf5(_place(data.file, data.name[1:]), _REMEDY):
+        with reading_hdf5(partial(_place_in, data), _REMEDY):
             pixels = data[()]
     else:
         pixels = np.empty((*data.shape[:1], 0, *data.shape[2:]), data.dtype)
@@ -246,14 +254,23 @@ def read_clip(file: h5py.File, view: str, index: int) -> npt.NDArray[Any]:
         PreprocessError: the study has no such view or slice.
         DamagedFileError: it is damaged.
     """
-    data = view_data(file, view)
+    return read_slice(view_data(file, view), index)
+
+
+def read_slice(data: h5py.Dataset, index: int) -> npt.NDArray[Any]:
+    """The same from the data set of a view.
+
+    Args:
+        data: from `view_data`.
+        index: slice.
+    """
     counts = attribute_value(data, N_FRAMES)
     if not 0 <= index < len(counts):
-        raise PreprocessError(f"no {_place(file, view, index)}", "the manifest is of another store")
+        raise PreprocessError(f"no {_place_in(data, index)}", "the manifest is of another store")
     n_frames = int(counts[index])
     if not 0 < n_frames <= data.shape[1]:
-        raise DamagedFileError(f"{_place(file, view, index)}: {n_frames} frames of {data.shape[1]}", _REMEDY)
-    with reading_hdf5(_place(file, view, index), _REMEDY):
+        raise DamagedFileError(f"{_place_in(data, index)}: {n_frames} frames of {data.shape[1]}", _REMEDY)
+    with reading_hdf5(partial(_place_in, data, index), _REMEDY):
         cine: npt.NDArray[Any] = data[index]
     return cine[:n_frames]
 

@@ -69,11 +69,11 @@ def _read(owner: h5py.File | h5py.Dataset, attributes: Sequence[Attribute]) -> t
             problems += [] if attribute.is_optional else [f"attribute {attribute.name} is missing"]
             continue
         with reading_hdf5():
-            problem = attribute.mismatch(owner)
-            if not problem:
-                values[attribute] = owner.attrs[attribute.name]
+            value, problem = attribute.read(owner)
         if problem:
             problems.append(f"attribute {attribute.name} {problem}")
+        else:
+            values[attribute] = value
     return values, problems
 
 

@@ -19,6 +19,7 @@ from cmr_clip.errors import CmrClipError
 from cmr_clip.transforms.augmentation import Jitter
 from cmr_clip.transforms.clip_transform import ClipTransform
 from cmr_clip.transforms.crop_augmix import CropAugMix
+from preprocess.errors import PreprocessError
 from preprocess.store.study import Study, StudyInfo
 from preprocess.store.study_file import read_study, study_path, write_study
 from preprocess.store.views import View
@@ -63,7 +64,7 @@ def test_the_cache_keeps_to_its_size(cohort: Cohort) -> None:
 
 def test_a_missing_slice_is_one_clear_error(cohort: Cohort) -> None:
     key = ClipKey(cohort.patients[1], cohort.studies[1], "SAX", 9)
-    with pytest.raises(CmrClipError, match=f"{cohort.studies[1]} has no slice 9 of view SAX"):
+    with pytest.raises(PreprocessError, match=f"no study {cohort.studies[1]}, view SAX, slice 9"):
         ClipReader(cohort.store, 8).read(key)
 
 

@@ -143,6 +143,7 @@ def _group(file: h5py.File) -> None:
 BROKEN = {
     "no slice_frames": (_without("slice_frames"), "no slice_frames"),
     "text for slice_frames": (_attribute("slice_frames", "5"), "slice_frames is no list"),
+    "nothing for slice_frames": (_attribute("slice_frames", h5py.Empty("i4")), "slice_frames is no list"),
     "fractions for slice_frames": (_attribute("slice_frames", [5.5]), "slice_frames is no list"),
     "far too many slice_frames": (_attribute("slice_frames", np.zeros((2, 3), np.int32)), "slice_frames is no list"),
     "fewer total_images than frames": (_attribute("total_images", np.int32(11)), "total_images is below"),
@@ -162,6 +163,7 @@ BROKEN = {
     "a soft link": (_link(h5py.SoftLink("/A")), "a link"),
     "a virtual data set": (_virtual, "in other files"),
     "external data": (_external, "in other files"),
+    "nothing": (_link(h5py.Empty("f4")), "holds nothing"),
     "a group": (_group, "no data set"),
 }
 
