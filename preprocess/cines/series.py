@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +18,9 @@ __all__ = [
     "Series",
     "acquisitions",
     "centre",
+    "incomplete",
     "missing_frames",
+    "no_cine",
     "order_frames",
     "position_tolerance",
     "same_direction",
@@ -32,9 +34,12 @@ _SAME_DIRECTION = 3.0  # degrees
 _LONGEST_CYCLE = 5000.0  # ms; trigger times beyond it are no times since the R wave
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Series:
-    """Frames of one source series that share plane, matrix, spacing and kind of signal; sorted by instance."""
+    """Frames of one source series that share plane, matrix, spacing and kind of signal; sorted by instance.
+
+    Equal to itself only: two scans are two, whatever their numbers.
+    """
 
     images: tuple[Image, ...]
 
@@ -49,9 +54,9 @@ class Series:
         return plane_normal(self.first.orientation)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Acquisition:
-    """One cine of one slice: frames in order of time, and its position along the normal in mm."""
+    """One cine of one slice: frames in order of time, and its position along the normal in mm. Equal to itself only."""
 
     images: tuple[Image, ...]
     position: float
@@ -89,7 +94,7 @@ def same_direction(first: Image, second: Image, degrees: float = _SAME_DIRECTION
 def split_series(images: Sequence[Image]) -> list[Series]:
     """Group frames by series UID, in it by plane and kind of signal; the order of `images` does not matter."""
     groups: list[list[Image]] = []
-    for image in sorted(images, key=lambda one: (one.series_uid, one.instance_number, one.instance_uid)):
+    for image in sorted(images, key=lambda image: (image.series_uid, image.instance_number, image.instance_uid)):
         home = next((group for group in reversed(groups) if _belongs(image, group[0])), None)
         if home is None:
             groups.append([image])
@@ -155,16 +160,20 @@ def order_frames(images: Sequence[Image]) -> tuple[Image, ...]:
     """
     by_instance = sorted(images, key=lambda image: (image.instance_number, image.instance_uid))
     by_time = sorted(by_instance, key=lambda image: image.trigger_time)
-    indices = [image.temporal_index for image in images]
-    has_index = min(indices) > 0 and len(set(indices)) == len(indices)
     by_index = sorted(by_instance, key=lambda image: image.temporal_index)
+    has_index = by_index[0].temporal_index > 0 and _differ([image.temporal_index for image in images])
     if _plausible([image.trigger_time for image in images]) and (not has_index or by_time == by_index):
         return tuple(by_time)
     if has_index:
         return tuple(by_index)
     percents = [image.phase_percent for image in images]
-    has_percent = bool(np.isfinite(percents).all()) and len(set(percents)) == len(percents)
+    has_percent = bool(np.isfinite(percents).all()) and _differ(percents)
     return tuple(sorted(by_instance, key=lambda image: image.phase_percent) if has_percent else by_instance)
+
+
+def _differ(values: Sequence[float]) -> bool:
+    """True where no value occurs twice."""
+    return len(set(values)) == len(values)
 
 
 def _repeats(images: list[Image]) -> list[list[Image]]:
@@ -228,10 +237,21 @@ def _by_occurrence(ordered: list[Image], times: list[float]) -> list[list[Image]
     return groups
 
 
-def usual_count(cines: Sequence[Acquisition]) -> int:
-    """Most common number of frames among cines (the larger of two); 0 where none has enough frames."""
-    counts = Counter(len(one.images) for one in cines if len(one.images) >= MIN_PHASES)
+def usual_count(n_frames: Iterable[int]) -> int:
+    """Most common number of frames of slices (the larger of two); 0 where none has enough for a cine."""
+    counts = Counter(count for count in n_frames if count >= MIN_PHASES)
     return max(counts, key=lambda count: (counts[count], count), default=0)
+
+
+def no_cine(n_frames: int) -> str:
+    """Why so few frames are no cine; empty where they are enough."""
+    return "" if n_frames >= MIN_PHASES else f"no cine: {n_frames} frames, fewer than {MIN_PHASES}"
+
+
+def incomplete(n_frames: int, expected: int) -> str:
+    """Why a slice is incomplete; empty where it has (nearly) as many frames as expected, or where 0 are."""
+    is_short = expected - n_frames > max(1, round(0.1 * expected))
+    return f"incomplete slice: {n_frames} of {expected} frames" if is_short else ""
 
 
 def missing_frames(cine: Acquisition, usual: int) -> str:
@@ -243,6 +263,4 @@ def missing_frames(cine: Acquisition, usual: int) -> str:
     """
     n_frames = len(cine.images)
     expected = cine.declared if cine.declared >= MIN_PHASES else usual
-    if expected >= MIN_PHASES and expected - n_frames > max(1, round(0.1 * expected)):
-        return f"incomplete slice: {n_frames} of {expected} frames"
-    return "" if n_frames >= MIN_PHASES else f"no cine: {n_frames} frames, fewer than {MIN_PHASES}"
+    return incomplete(n_frames, expected if expected >= MIN_PHASES else 0) or no_cine(n_frames)
