@@ -113,7 +113,7 @@ def _belongs(image: Image, first: Image) -> bool:
 
 
 def centre(image: Image) -> Vector:
-    """Middle of a frame in mm: where slices are slightly tilted, a corner tells little about their order."""
+    """Middle of a frame `[3]`, mm: where slices are slightly tilted, a corner tells little about their order."""
     along_row, along_column = np.asarray(image.orientation).reshape(2, 3)
     half_width, half_height = (image.cols - 1) / 2 * image.spacing[1], (image.rows - 1) / 2 * image.spacing[0]
     middle: Vector = np.asarray(image.position) + half_width * along_row + half_height * along_column
@@ -161,19 +161,18 @@ def order_frames(images: Sequence[Image]) -> tuple[Image, ...]:
     by_instance = sorted(images, key=lambda image: (image.instance_number, image.instance_uid))
     by_time = sorted(by_instance, key=lambda image: image.trigger_time)
     by_index = sorted(by_instance, key=lambda image: image.temporal_index)
-    has_index = by_index[0].temporal_index > 0 and _differ([image.temporal_index for image in images])
+    has_index = by_index[0].temporal_index > 0 and _tell_apart([image.temporal_index for image in images])
     if _plausible([image.trigger_time for image in images]) and (not has_index or by_time == by_index):
         return tuple(by_time)
     if has_index:
         return tuple(by_index)
-    percents = [image.phase_percent for image in images]
-    has_percent = bool(np.isfinite(percents).all()) and _differ(percents)
+    has_percent = _tell_apart([image.phase_percent for image in images])
     return tuple(sorted(by_instance, key=lambda image: image.phase_percent) if has_percent else by_instance)
 
 
-def _differ(values: Sequence[float]) -> bool:
-    """True where no value occurs twice."""
-    return len(set(values)) == len(values)
+def _tell_apart(values: Sequence[float]) -> bool:
+    """True for known numbers of which no two are equal."""
+    return bool(np.isfinite(values).all()) and len(set(values)) == len(values)
 
 
 def _repeats(images: list[Image]) -> list[list[Image]]:

@@ -7,7 +7,7 @@ studies), it is read again for a few studies at a time, so that memory does not 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 
@@ -173,33 +173,46 @@ def _files(
 ) -> Iterator[_File]:
     """The files of a source that may hold images; the others are counted as problems."""
     for number, path in enumerate(source.paths):
-        names: set[str] = set()
-        manifests: dict[str, tuple[Site, bytes]] = {}
+        checklist = _Checklist()
         chosen = EVERYTHING if wanted is None else {index for owner, index in wanted if owner == number}
         for member in members(path, job.limits, chosen):
             clock.tick()
             if not isinstance(member, Member):
                 problems[member.reason] += 1
                 continue
-            names.add(member.name)
             inner = path / member.name
             file = _File((number, member.index), inner, member.data, known_file(inner, job.sites))
-            if not (reason := file.why_no_image):
+            checklist.add(member.name, file)
+            if reason := file.why_no_image:
+                problems[reason] += 1
+            else:
                 yield file
-                continue
-            problems[reason] += 1
-            if file.known and file.known.aside and file.known.aside.is_manifest:
-                manifests[file.known.site.name] = file.known.site, member.data
         if wanted is None:
-            for site, manifest in manifests.values():
-                problems.update(_missing(site, manifest, names))
+            problems.update(checklist.missing())
 
 
-def _missing(site: Site, manifest: bytes, names: set[str]) -> Mapping[str, int]:
-    try:
-        return site.missing(manifest, names)
-    except PreprocessError as error:
-        return {error.problem: 1}
+@dataclass
+class _Checklist:
+    """What an archive or folder holds, and what its manifests say that it should hold."""
+
+    names: set[str] = field(default_factory=set)
+    manifests: dict[str, tuple[Site, bytes]] = field(default_factory=dict)
+
+    def add(self, name: str, file: _File) -> None:
+        """Note a file; of several manifests of a data set the last counts."""
+        self.names.add(name)
+        if file.known and file.known.aside and file.known.aside.is_manifest:
+            self.manifests[file.known.site.name] = file.known.site, file.data
+
+    def missing(self) -> Counter[str]:
+        """How many files are not there, by reason."""
+        found: Counter[str] = Counter()
+        for site, manifest in self.manifests.values():
+            try:
+                found.update(site.missing(manifest, self.names))
+            except PreprocessError as error:
+                found[error.problem] += 1
+        return found
 
 
 def _add(file: _File, found: Survey, job: Job) -> int:
