@@ -12,7 +12,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 
 from preprocess.conversion.job import Job
-from preprocess.dicom.frame import Image, read_images
+from preprocess.dicom.frame import Image
+from preprocess.dicom.reading import read_images
 from preprocess.errors import PreprocessError
 from preprocess.recognition.recognise import described
 from preprocess.sources.archives import EVERYTHING, Member, members

@@ -7,7 +7,8 @@ from dataclasses import replace
 from functools import cache
 
 from preprocess.cines.series import MIN_PHASES, Series, acquisitions, split_series
-from preprocess.dicom.frame import Image, read_images
+from preprocess.dicom.frame import Image
+from preprocess.dicom.reading import read_images
 from preprocess.phantom.patients import PhantomPatient, PhantomStudy, sample_patient
 from preprocess.phantom.scanner.planes import Plane
 from preprocess.phantom.scanner.series import SeriesPlan, plan_series

@@ -11,7 +11,8 @@ import pytest
 from preprocess.cines.pixels import decode, stack_pixels
 from preprocess.cines.series import Acquisition, acquisitions, split_series
 from preprocess.dicom.elements import quiet_pydicom
-from preprocess.dicom.frame import Image, read_images
+from preprocess.dicom.frame import Image
+from preprocess.dicom.reading import read_images
 from preprocess.errors import PreprocessError
 from tests.support.enhanced import enhanced
 from tests.support.factories import SeriesSpec, dataset, datasets, encode, pixels

@@ -16,7 +16,7 @@ import pytest
 
 from preprocess.cines.pixels import stack_pixels
 from preprocess.cines.series import acquisitions, split_series
-from preprocess.dicom.frame import read_images
+from preprocess.dicom.reading import read_images
 from preprocess.errors import PreprocessError
 from preprocess.sources.nifti.volume import read_stack
 from preprocess.sources.nifti.window import window
