@@ -11,31 +11,23 @@ from __future__ import annotations
 
 import argparse
 import shlex
-from collections.abc import Sequence
-from typing import Any
 
 from rich.markup import escape
 
 from preprocess.commands.console import console
+from preprocess.commands.registry import LazyCommand
 
 _COLOURS = {"ok": "green", "note": "yellow", "failed": "red"}
 
 
-def configure(parser: argparse.ArgumentParser) -> None:
+def configure(parser: LazyCommand) -> None:
     """Declare the options; every other one is an argument of `fit`."""
     parser.usage = "cmr-clip check --config FILE [--gpu-memory-gb GB] [arguments of cmr-clip fit]"
     parser.allow_abbrev = False
     parser.add_argument(
         "--gpu-memory-gb", type=float, help="memory of the GPU that the job will run on (default: that of the one here)"
     )
-    parse = parser.parse_known_args
-
-    def parse_all(args: Sequence[str] | None = None, namespace: Any = None) -> tuple[Any, list[str]]:
-        found, rest = parse(args, namespace)
-        found.fit_arguments = rest
-        return found, []
-
-    parser.parse_known_args = parse_all  # type: ignore[method-assign,assignment]
+    parser.rest = "fit_arguments"
 
 
 def run(args: argparse.Namespace) -> int:

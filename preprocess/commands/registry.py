@@ -14,11 +14,15 @@ class LazyCommand(argparse.ArgumentParser):
     """The parser of a sub-command, whose module is imported once its arguments or its help are wanted.
 
     So the help of the whole program costs no import of numpy, h5py or torch.
+
+    Attributes:
+        rest: where unknown arguments go in the namespace; None, the default, refuses them.
     """
 
     def __init__(self, *args: Any, module: str = "", **settings: Any) -> None:
         super().__init__(*args, **settings)
         self._module = module
+        self.rest: str | None = None
 
     def load(self) -> LazyCommand:
         """Import the command's module, whose docstring describes it, and take over its arguments."""
@@ -34,7 +38,11 @@ class LazyCommand(argparse.ArgumentParser):
     ) -> tuple[argparse.Namespace, list[str]]:
         """Parse, as the parent class does, with the command's own arguments."""
         self.load()
-        return super().parse_known_args(args, namespace)
+        found, unknown = super().parse_known_args(args, namespace)
+        if self.rest is None:
+            return found, unknown
+        setattr(found, self.rest, unknown)
+        return found, []
 
 
 def add_commands(commands: argparse._SubParsersAction[Any], package: str, helps: Mapping[str, str]) -> None:
