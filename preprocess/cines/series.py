@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from preprocess.dicom.frame import Image
+from preprocess.dicom.frame import Frame
 from preprocess.dicom.image_kind import component_of
 from preprocess.geometry import Vector, angle_between_lines, cluster, plane_normal
 
@@ -41,10 +41,10 @@ class Series:
     Equal to itself only: two scans are two, whatever their numbers.
     """
 
-    images: tuple[Image, ...]
+    images: tuple[Frame, ...]
 
     @property
-    def first(self) -> Image:
+    def first(self) -> Frame:
         """The frame whose geometry stands for all."""
         return self.images[0]
 
@@ -58,7 +58,7 @@ class Series:
 class Acquisition:
     """One cine of one slice: frames in order of time, and its position along the normal in mm. Equal to itself only."""
 
-    images: tuple[Image, ...]
+    images: tuple[Frame, ...]
     position: float
 
     @property
@@ -73,7 +73,7 @@ class Acquisition:
         return (last.acquired, last.acquisition_number, last.series_uid)
 
 
-def same_plane(first: Image, second: Image, degrees: float = _SAME_DIRECTION) -> bool:
+def same_plane(first: Frame, second: Frame, degrees: float = _SAME_DIRECTION) -> bool:
     """True where two frames are parallel, equally turned and of the same matrix and spacing."""
     if (first.rows, first.cols) != (second.rows, second.cols):
         return False
@@ -82,7 +82,7 @@ def same_plane(first: Image, second: Image, degrees: float = _SAME_DIRECTION) ->
     return same_direction(first, second, degrees)
 
 
-def same_direction(first: Image, second: Image, degrees: float = _SAME_DIRECTION) -> bool:
+def same_direction(first: Frame, second: Frame, degrees: float = _SAME_DIRECTION) -> bool:
     """True where two frames are parallel and equally turned."""
     if first.orientation == second.orientation:
         return True
@@ -91,9 +91,9 @@ def same_direction(first: Image, second: Image, degrees: float = _SAME_DIRECTION
     return normals <= degrees and rows >= np.cos(np.radians(degrees))
 
 
-def split_series(images: Sequence[Image]) -> list[Series]:
+def split_series(images: Sequence[Frame]) -> list[Series]:
     """Group frames by series UID, in it by plane and kind of signal; the order of `images` does not matter."""
-    groups: list[list[Image]] = []
+    groups: list[list[Frame]] = []
     for image in sorted(images, key=lambda image: (image.series_uid, image.instance_number, image.instance_uid)):
         home = next((group for group in reversed(groups) if _belongs(image, group[0])), None)
         if home is None:
@@ -103,7 +103,7 @@ def split_series(images: Sequence[Image]) -> list[Series]:
     return [Series(tuple(group)) for group in groups]
 
 
-def _belongs(image: Image, first: Image) -> bool:
+def _belongs(image: Frame, first: Frame) -> bool:
     if image.series_uid != first.series_uid or image.flaw != first.flaw:
         return False
     is_same_kind = image.image_type == first.image_type or component_of(image.image_type) == component_of(
@@ -112,7 +112,7 @@ def _belongs(image: Image, first: Image) -> bool:
     return is_same_kind and same_plane(image, first)
 
 
-def centre(image: Image) -> Vector:
+def centre(image: Frame) -> Vector:
     """Middle of a frame `[3]`, mm: where slices are slightly tilted, a corner tells little about their order."""
     along_row, along_column = np.asarray(image.orientation).reshape(2, 3)
     half_width, half_height = (image.cols - 1) / 2 * image.spacing[1], (image.rows - 1) / 2 * image.spacing[0]
@@ -129,7 +129,7 @@ def acquisitions(series: Series) -> list[Acquisition]:
     ]
 
 
-def _by_position(series: Series) -> list[list[tuple[Image, float]]]:
+def _by_position(series: Series) -> list[list[tuple[Frame, float]]]:
     normal = series.normal
     positions = [float(centre(image) @ normal) for image in series.images]
     groups = cluster(positions, position_tolerance(series.first.thickness))
@@ -153,7 +153,7 @@ def _plausible(times: Sequence[float]) -> bool:
     return bool(gaps.min() > 0 and is_even and values[-1] - values[0] <= _LONGEST_CYCLE)
 
 
-def order_frames(images: Sequence[Image]) -> tuple[Image, ...]:
+def order_frames(images: Sequence[Frame]) -> tuple[Frame, ...]:
     """Sort the frames of one acquisition.
 
     By plausible trigger times, else by temporal index, else by percentage of the heart beat, else by instance number.
@@ -175,11 +175,11 @@ def _tell_apart(values: Sequence[float]) -> bool:
     return bool(np.isfinite(values).all()) and len(set(values)) == len(values)
 
 
-def _repeats(images: list[Image]) -> list[list[Image]]:
+def _repeats(images: list[Frame]) -> list[list[Frame]]:
     """Split the frames of one position into acquisitions."""
     if _is_whole(images) and len(images) <= max(image.phases for image in images):
         return [images]
-    by_number: dict[int, list[Image]] = {}
+    by_number: dict[int, list[Frame]] = {}
     for image in images:
         by_number.setdefault(image.acquisition_number, []).append(image)
     groups = list(by_number.values())
@@ -188,13 +188,13 @@ def _repeats(images: list[Image]) -> list[list[Image]]:
     return _by_clock(images)
 
 
-def _is_whole(images: list[Image]) -> bool:
+def _is_whole(images: list[Frame]) -> bool:
     """True for at least two frames with distinct times: they can be an acquisition of their own."""
     times = _clock(images)
     return len(images) > 1 and len(set(times)) == len(times)
 
 
-def _clock(images: Sequence[Image]) -> list[float]:
+def _clock(images: Sequence[Frame]) -> list[float]:
     """When each frame is in the heart beat, by the first kind of number that all have and that differs."""
     kinds = (
         [image.temporal_index or np.nan for image in images],
@@ -207,12 +207,12 @@ def _clock(images: Sequence[Image]) -> list[float]:
     return [np.nan] * len(images)
 
 
-def _by_clock(images: list[Image]) -> list[list[Image]]:
+def _by_clock(images: list[Frame]) -> list[list[Frame]]:
     ordered = sorted(images, key=lambda image: (image.instance_number, image.instance_uid))
     times = _clock(ordered)
     if any(np.isnan(times)):
         return [images]
-    runs: list[list[Image]] = []
+    runs: list[list[Frame]] = []
     for index, image in enumerate(ordered):
         if index and times[index] > times[index - 1]:
             runs[-1].append(image)
@@ -224,10 +224,10 @@ def _by_clock(images: list[Image]) -> list[list[Image]]:
     return _by_occurrence(ordered, times)
 
 
-def _by_occurrence(ordered: list[Image], times: list[float]) -> list[list[Image]]:
+def _by_occurrence(ordered: list[Frame], times: list[float]) -> list[list[Frame]]:
     """The first frame of each time is one acquisition, the second another: for interleaved repeats."""
     seen: Counter[float] = Counter()
-    groups: list[list[Image]] = []
+    groups: list[list[Frame]] = []
     for image, time in zip(ordered, times, strict=True):
         if seen[time] == len(groups):
             groups.append([])

@@ -9,12 +9,13 @@ from dataclasses import replace
 import numpy as np
 
 from preprocess.cines.facts import study_info
-from preprocess.cines.pixels import PERCENTILES, Frame, PixelRules, decode_slice, make_stack, require_size
+from preprocess.cines.intensity import Pixels
+from preprocess.cines.pixels import PERCENTILES, PixelRules, decode_slice, make_stack, require_size
 from preprocess.cines.series import MIN_PHASES, Acquisition, acquisitions, missing_frames, split_series, usual_count
 from preprocess.conversion.choosing import Candidate, Choice, Slot, choose
 from preprocess.conversion.job import Job
 from preprocess.conversion.series_rows import series_row, why_no_view
-from preprocess.dicom.frame import Image
+from preprocess.dicom.frame import Frame
 from preprocess.errors import PreprocessError
 from preprocess.recognition.flow import mark_flow
 from preprocess.recognition.recognise import recognise
@@ -29,7 +30,7 @@ __all__ = ["Job", "convert_study"]
 _THICKEST = 100.0  # mm; other values of a header are place holders
 
 
-def convert_study(images: list[Image], blank: Row, job: Job) -> list[Row]:
+def convert_study(images: list[Frame], blank: Row, job: Job) -> list[Row]:
     """Recognise, choose, decode and write one study.
 
     Args:
@@ -60,7 +61,7 @@ def convert_study(images: list[Image], blank: Row, job: Job) -> list[Row]:
     return _merged(rows)
 
 
-def _candidates(images: list[Image], job: Job) -> list[Candidate]:
+def _candidates(images: list[Frame], job: Job) -> list[Candidate]:
     series = mark_flow(split_series(images))
     cines = [tuple(acquisitions(group)) for group in series]
     is_cine = [any(len(cine.images) >= MIN_PHASES for cine in group) for group in cines]
@@ -102,14 +103,14 @@ def _decided(choice: Choice, rules: PixelRules) -> tuple[Choice, CineStack | Non
         return replace(choice, slices=(), left_out=left_out), None
 
 
-def _decoded(choice: Choice) -> tuple[Choice, list[list[Frame]]]:
+def _decoded(choice: Choice) -> tuple[Choice, list[list[Pixels]]]:
     """The pixels of each slice; one that cannot be decoded gives way to its best spare, or is left out.
 
     Returns:
         The choice of what was decoded, and its frames.
     """
     slices: list[Slot] = []
-    found: list[list[Frame]] = []
+    found: list[list[Pixels]] = []
     left_out = dict(choice.left_out)
     for slot in choice.slices:
         cines = (slot.best, *slot.spares)
@@ -154,7 +155,7 @@ def _position_row(candidate: Candidate, cine: Acquisition, reason: str, blank: R
     return series_row(own, candidate.decision, reason, len(cine.images), len(cine.images))
 
 
-def _as_stored(slices: Sequence[Acquisition], frames: list[list[Frame]], rules: PixelRules) -> CineStack:
+def _as_stored(slices: Sequence[Acquisition], frames: list[list[Pixels]], rules: PixelRules) -> CineStack:
     stack = make_stack(slices, frames, rules)
     times = np.full(stack.pixels.shape[:2], np.nan)
     for index, cine in enumerate(slices):

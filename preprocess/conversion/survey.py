@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 
 from preprocess.conversion.job import Job
-from preprocess.dicom.frame import Image
+from preprocess.dicom.frame import Frame
 from preprocess.dicom.reading import read_images
 from preprocess.errors import PreprocessError
 from preprocess.recognition.recognise import described
@@ -51,13 +51,13 @@ class StudyFiles:
         n_bytes: memory that their pixels need.
     """
 
-    images: list[Image] = field(default_factory=list)
+    images: list[Frame] = field(default_factory=list)
     volumes: list[StudyVolume] = field(default_factory=list)
     places: set[_Place] = field(default_factory=set)
     n_bytes: int = 0
     _known: set[str] = field(default_factory=set)
 
-    def add(self, image: Image) -> bool:
+    def add(self, image: Frame) -> bool:
         """Keep a frame; False where it is there already."""
         if image.instance_uid and image.instance_uid in self._known:
             return False
@@ -237,7 +237,7 @@ def _add(file: _File, found: Survey, job: Job) -> int:
     return n_bytes
 
 
-def _parse(file: _File, job: Job) -> tuple[StudyId, list[Image] | StudyVolume]:
+def _parse(file: _File, job: Job) -> tuple[StudyId, list[Frame] | StudyVolume]:
     """The study of a file, and its frames or the volume that it is."""
     site, identity = (file.known.site, file.known.identity) if file.known else (None, None)
     if site and identity and (view := file.view):
@@ -249,10 +249,10 @@ def _parse(file: _File, job: Job) -> tuple[StudyId, list[Image] | StudyVolume]:
     return study, [_slim(image, job) for image in images]
 
 
-def _slim(image: Image, job: Job) -> Image:
+def _slim(image: Frame, job: Job) -> Frame:
     """Drop the pixels of what will not be stored in any case: it may be most of an archive."""
     return _without_pixels(image) if image.flaw or described(image.description, job.site).final else image
 
 
-def _without_pixels(image: Image) -> Image:
+def _without_pixels(image: Frame) -> Frame:
     return replace(image, pixels=replace(image.pixels, data=b""))

@@ -1,4 +1,4 @@
-"""Classic MR: a file to one `Image`."""
+"""Classic MR: a file to one `Frame`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 from pydicom.dataset import Dataset
 
 from preprocess.dicom.elements import double, number, numbers, text
-from preprocess.dicom.frame import Image, acquisition_stamp, common, matrix
+from preprocess.dicom.frame import Frame, acquisition_stamp, common, matrix
 from preprocess.dicom.image_kind import flow_or_part
 from preprocess.dicom.pixel_format import frame_bytes, pixel_format
 from preprocess.errors import PreprocessError
@@ -16,7 +16,7 @@ from preprocess.geometry import is_plane
 __all__ = ["read_classic"]
 
 
-def read_classic(dataset: Dataset) -> Image:
+def read_classic(dataset: Dataset) -> Frame:
     """The frame of a classic MR file.
 
     Raises:
@@ -38,7 +38,7 @@ def read_classic(dataset: Dataset) -> Image:
     if math.isnan(trigger_time):  # rare
         percent = double(dataset, "NominalPercentageOfCardiacPhase")
         trigger_time = percent / 100.0 * (number(dataset, "NominalInterval") or math.nan)
-    return Image(
+    return Frame(
         **values,
         acquired=acquisition_stamp(dataset),
         instance_number=int(number(dataset, "InstanceNumber", 0)),

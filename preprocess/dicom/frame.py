@@ -13,13 +13,13 @@ from preprocess.dicom.image_kind import image_type
 from preprocess.dicom.pixel_format import PixelFormat
 from preprocess.errors import PreprocessError
 
-__all__ = ["MAX_FRAMES", "Image", "acquisition_stamp", "common", "matrix"]
+__all__ = ["MAX_FRAMES", "Frame", "acquisition_stamp", "common", "matrix"]
 
 MAX_FRAMES = 10_000  # frames of a file; a cine stack of today has fewer than 1000
 
 
 @dataclass(frozen=True)
-class Image:
+class Frame:
     """One frame of an MR series: identifiers (never to leave the worker), order, geometry (mm, LPS) and pixels.
 
     `trigger_time` is in ms, `phase_percent` is the share of the heart beat; unknown numbers are NaN, unknown counts 0.
@@ -66,7 +66,7 @@ def matrix(dataset: Dataset) -> tuple[int, int]:
 
 
 def common(dataset: Dataset) -> dict[str, Any]:
-    """What classic and Enhanced files hold in the same place, as arguments of `Image`."""
+    """What classic and Enhanced files hold in the same place, as arguments of `Frame`."""
     return {
         "patient_id": text(dataset, "PatientID"),
         "study_id": text(dataset, "AccessionNumber") or text(dataset, "StudyInstanceUID"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from preprocess.dicom.classic import read_classic
 from preprocess.dicom.elements import UNREADABLE, parse, text
 from preprocess.dicom.enhanced import read_enhanced
-from preprocess.dicom.frame import Image
+from preprocess.dicom.frame import Frame
 from preprocess.dicom.malformed import reading_dicom
 from preprocess.errors import PreprocessError
 
@@ -16,7 +16,7 @@ _ENHANCED_MR_IMAGE = "1.2.840.10008.5.1.4.1.1.4.1"
 _LEGACY_ENHANCED_MR_IMAGE = "1.2.840.10008.5.1.4.1.1.4.4"
 
 
-def read_images(data: bytes) -> list[Image]:
+def read_images(data: bytes) -> list[Frame]:
     """The frames of a file: one for classic MR, many for Enhanced MR.
 
     Raises:

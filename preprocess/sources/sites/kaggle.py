@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePath
 
-from preprocess.dicom.frame import Image
+from preprocess.dicom.frame import Frame
 from preprocess.errors import PreprocessError
 from preprocess.sources.sites.identity import Identity, parts_of
 from preprocess.sources.sites.protocol import LabelOption, LabelRow, Site, SiteLabels
@@ -46,7 +46,7 @@ class Kaggle(Site):
         found = _series(path)
         return self._identity(found[0]) if found else None
 
-    def frames(self, path: PurePath, frames: list[Image]) -> list[Image]:
+    def frames(self, path: PurePath, frames: list[Frame]) -> list[Frame]:
         """Frames described by their series folder, such as `sax_5`: its curators' word for the view."""
         found = _series(path)
         return [replace(frame, description=found[1] if found else "") for frame in frames]

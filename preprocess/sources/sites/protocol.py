@@ -8,7 +8,7 @@ from pathlib import Path, PurePath
 from typing import Protocol
 
 from preprocess.cines.pixels import Bits
-from preprocess.dicom.frame import Image
+from preprocess.dicom.frame import Frame
 from preprocess.sources.sites.identity import Identity
 from preprocess.store.study import CineStack
 from preprocess.store.views import View
@@ -159,7 +159,7 @@ class Site(Protocol):
         unknown = "slices as in the file, its affine does not tell base from apex"
         return SiteVolume(stack, f"{what}; {known if is_short_axis(stack.image_orientation) else unknown}")
 
-    def frames(self, path: PurePath, frames: list[Image]) -> list[Image]:
+    def frames(self, path: PurePath, frames: list[Frame]) -> list[Frame]:
         """The frames of an identified DICOM file with what the file's name tells better than its header."""
         return frames
 
