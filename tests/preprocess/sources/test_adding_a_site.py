@@ -253,6 +253,40 @@ def test_the_same_code_twice_is_one_study(tmp_path: Path) -> None:
     assert reasons(store)["another volume of this study was used"] == 3
 
 
+def test_a_study_of_another_run_is_not_overwritten_and_every_volume_is_counted(tmp_path: Path) -> None:
+    data_set(tmp_path / "first")
+    data_set(tmp_path / "second")
+    store = convert(tmp_path / "store", tmp_path / "first" / "A0S9V1")
+    before = hashes(store)
+    convert(store, tmp_path / "second" / "A0S9V1", code=0)
+    assert hashes(store) == before
+    (row,) = ledger(store).query("reason.str.startswith('study already stored')").itertuples()
+    assert row.n_files == "2"
+
+
+class Mixed(Centres):
+    """Its patients also have DICOM, `<code>_N.dcm`, beside the volumes."""
+
+    name = "mixed"
+
+    def identify(self, path: PurePath) -> Identity | None:
+        code = path.name.partition("_")[0]
+        return Identity(f"mixed_{code}", f"mixed_{code}", self.name) if path.suffix in (".dcm", ".gz") else None
+
+    def volume_view(self, path: PurePath) -> View | None:
+        return super().volume_view(path) if path.suffix == ".gz" else None
+
+
+def test_dicom_beside_the_volumes_of_a_study_does_not_vanish(tmp_path: Path) -> None:
+    nib.save(volume()[1], tmp_path / "A0S9V1_sa.nii.gz")
+    content = {"Z_sa.nii.gz": b"", "A0S9V1_sa.nii.gz": (tmp_path / "A0S9V1_sa.nii.gz").read_bytes()}
+    content |= {f"A0S9V1_{number}.dcm": data for number, data in enumerate(files(SeriesSpec(n_slices=1)).values())}
+    given = write_zip(tmp_path / "in.zip", content)
+    run([given], Job(tmp_path / "store", SiteKey(bytes(16)), sites=(Mixed(),)), workers=0)
+    assert len(list(studies_in(tmp_path / "store"))) == 1
+    assert reasons(tmp_path / "store")["DICOM beside the volumes of a study: not used"] == 12
+
+
 def test_volumes_are_read_again_where_memory_does_not_hold_them(tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 4000, (96, 96, 4, 12), np.int16)
     content = {}
