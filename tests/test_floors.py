@@ -64,7 +64,6 @@ FLOORS = {
     ),
 }
 OPEN = {  # importer and target
-    ("preprocess.dicom.frame", "preprocess.dicom.enhanced"): "read_images goes to dicom.reading",
     ("preprocess.phantom.anatomy.chest", "preprocess.phantom.scanner.contrast"): "contrast goes to phantom.anatomy",
 }
 MOST_MODULES, MOST_AT_THE_TOP, MOST_LINES = 15, 8, 300

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from datetime import date
 
-from preprocess.dicom.frame import Image
+from preprocess.dicom.frame import Frame
 from preprocess.store.study import StudyInfo
 
 __all__ = ["VENDORS", "study_info"]
@@ -33,7 +33,7 @@ _MODEL_WORDS = re.compile(
 )
 
 
-def study_info(images: Sequence[Image], keep_age_sex: bool = True) -> StudyInfo:
+def study_info(images: Sequence[Frame], keep_age_sex: bool = True) -> StudyInfo:
     """Facts of a study; each is taken from the first file that states it, in the order of the facts themselves.
 
     Args:

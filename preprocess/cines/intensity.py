@@ -12,9 +12,9 @@ import numpy.typing as npt
 from preprocess.errors import PreprocessError
 from preprocess.store.intensity import PERCENTILES
 
-__all__ = ["Frame", "Window", "from_zero", "percentile_window", "whole_range"]
+__all__ = ["Pixels", "Window", "from_zero", "percentile_window", "whole_range"]
 
-Frame = npt.NDArray[Any]  # [row, col], integers
+Pixels = npt.NDArray[Any]  # [row, col], integers
 
 
 @dataclass(frozen=True)
@@ -35,13 +35,13 @@ class Window:
     kind: type[np.uint8] | type[np.uint16]
     padding: int | None = None
 
-    def map(self, values: npt.NDArray[Any]) -> Frame:
+    def map(self, values: npt.NDArray[Any]) -> Pixels:
         """Numbers to what is stored, `[...]`."""
         first, last = self.ends
         largest = np.iinfo(self.kind).max
         return np.rint(np.clip((values - first) / (last - first), 0.0, 1.0) * largest).astype(self.kind)
 
-    def table(self) -> Frame:
+    def table(self) -> Pixels:
         """What is stored for `low` to `high`."""
         table = self.map(np.arange(self.low, self.high + 1, dtype=np.float64))
         if self.padding is not None and self.low <= self.padding <= self.high:
@@ -49,7 +49,7 @@ class Window:
         return table
 
 
-def _bounds(frames: list[list[Frame]]) -> tuple[int, int]:
+def _bounds(frames: list[list[Pixels]]) -> tuple[int, int]:
     low = min(int(array.min()) for array in chain(*frames))
     high = max(int(array.max()) for array in chain(*frames))
     if high - low > 1 << 17:
@@ -57,12 +57,12 @@ def _bounds(frames: list[list[Frame]]) -> tuple[int, int]:
     return (0 if low >= 0 and high < 1 << 16 else low), high
 
 
-def from_zero(array: Frame, low: int) -> Frame:
+def from_zero(array: Pixels, low: int) -> Pixels:
     """Integers counted from `low`, as indices of a table."""
     return array if low == 0 else array.astype(np.int32) - low
 
 
-def percentile_window(frames: list[list[Frame]], padding: int | None, is_turned: bool) -> Window:
+def percentile_window(frames: list[list[Pixels]], padding: int | None, is_turned: bool) -> Window:
     """8 bits: the values between two percentiles of all pixels but padding."""
     low, high = _bounds(frames)
     counts = np.zeros(high - low + 1, dtype=np.int64)
@@ -76,7 +76,7 @@ def percentile_window(frames: list[list[Frame]], padding: int | None, is_turned:
     return Window(low, high, (top, bottom) if is_turned else (bottom, top), np.uint8, padding)
 
 
-def whole_range(frames: list[list[Frame]]) -> Window:
+def whole_range(frames: list[list[Pixels]]) -> Window:
     """16 bits: the stored values, but for an offset where they are negative."""
     low, high = _bounds(frames)
     offset = low if low < 0 or high > 65_535 else 0

@@ -10,11 +10,11 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from preprocess.cines.intensity import Frame, Window, from_zero, percentile_window, whole_range
+from preprocess.cines.intensity import Pixels, Window, from_zero, percentile_window, whole_range
 from preprocess.cines.resampling import Grid
 from preprocess.cines.series import Acquisition
 from preprocess.dicom.decoders import Layout, decode_frame
-from preprocess.dicom.frame import Image
+from preprocess.dicom.frame import Frame
 from preprocess.dicom.pixel_format import PixelFormat
 from preprocess.errors import PreprocessError
 from preprocess.store.intensity import PERCENTILES
@@ -22,7 +22,6 @@ from preprocess.store.intensity import PERCENTILES
 __all__ = [
     "PERCENTILES",
     "Bits",
-    "Frame",
     "PixelRules",
     "StackPixels",
     "decode",
@@ -76,7 +75,7 @@ class StackPixels:
     grid: Grid
 
 
-def decode(image: Image) -> Frame:
+def decode(image: Frame) -> Pixels:
     """The stored numbers of a frame, `[row, col]`, before rescale; MONOCHROME1 is turned so that large is bright.
 
     Raises:
@@ -93,7 +92,7 @@ def decode(image: Image) -> Frame:
     return _turned(array, form) if form.inverted else array
 
 
-def _meaningful(array: Frame, form: PixelFormat) -> Frame:
+def _meaningful(array: Pixels, form: PixelFormat) -> Pixels:
     """Only the bits that hold the image: others may be an overlay, and signs may need to be carried on."""
     bits = 8 * array.dtype.itemsize
     below = min(form.high_bit + 1, bits) - min(form.bits_stored, bits)
@@ -107,7 +106,7 @@ def _turned(array: Any, form: PixelFormat) -> Any:
     return ~array if form.signed else (1 << form.bits_stored) - 1 - array
 
 
-def decode_slice(cine: Acquisition) -> list[Frame]:
+def decode_slice(cine: Acquisition) -> list[Pixels]:
     """The frames of a slice, see `decode`."""
     return [decode(image) for image in cine.images]
 
@@ -134,7 +133,7 @@ def require_size(slices: Sequence[Acquisition], rules: PixelRules) -> None:
             raise PreprocessError(f"stack of more than {_MOST_PIXELS} pixels (refused)")
 
 
-def make_stack(slices: Sequence[Acquisition], frames: list[list[Frame]], rules: PixelRules) -> StackPixels:
+def make_stack(slices: Sequence[Acquisition], frames: list[list[Pixels]], rules: PixelRules) -> StackPixels:
     """Bring decoded slices to one scale and one array.
 
     Args:
@@ -164,7 +163,7 @@ def _padding(form: PixelFormat) -> int | None:
     return int(_turned(form.padding, form))
 
 
-def _common_scale(slices: Sequence[Acquisition], frames: list[list[Frame]]) -> tuple[list[list[Frame]], float]:
+def _common_scale(slices: Sequence[Acquisition], frames: list[list[Pixels]]) -> tuple[list[list[Pixels]], float]:
     """Bring frames with different rescale factors to integers of the finest slope, intercept 0."""
     pairs = [list(zip(one.images, arrays, strict=True)) for one, arrays in zip(slices, frames, strict=True)]
     flat = [(image.pixels, array) for image, array in chain(*pairs)]
@@ -184,7 +183,7 @@ def _common_scale(slices: Sequence[Acquisition], frames: list[list[Frame]]) -> t
     return scaled, slope
 
 
-def _darken(forms: list[PixelFormat], arrays: list[Frame], scaled: list[Frame]) -> None:
+def _darken(forms: list[PixelFormat], arrays: list[Pixels], scaled: list[Pixels]) -> None:
     """Padding becomes the smallest value of all images."""
     masks = [array == _padding(form) for form, array in zip(forms, arrays, strict=True) if form.padding is not None]
     padded = [one for form, one in zip(forms, scaled, strict=True) if form.padding is not None]
@@ -195,7 +194,7 @@ def _darken(forms: list[PixelFormat], arrays: list[Frame], scaled: list[Frame]) 
         one[mask] = low
 
 
-def _fill(frames: list[list[Frame]], window: Window, grid: Grid) -> Any:
+def _fill(frames: list[list[Pixels]], window: Window, grid: Grid) -> Any:
     shape = (len(frames), max(map(len, frames)), grid.rows.size, grid.cols.size)
     out = np.zeros(shape, dtype=window.kind)
     table = window.table()
@@ -208,6 +207,6 @@ def _fill(frames: list[list[Frame]], window: Window, grid: Grid) -> Any:
     return out
 
 
-def _without_padding(array: Frame, window: Window) -> Frame:
+def _without_padding(array: Pixels, window: Window) -> Pixels:
     """Padding as dark as can be, so that it does not bleed into its neighbours."""
     return array if window.padding is None else np.where(array == window.padding, window.ends[0], array)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from preprocess.dicom.frame import Image
+from preprocess.dicom.frame import Frame
 from preprocess.dicom.image_kind import component_of
 from preprocess.geometry import Vector, angle_between_lines, cluster, plane_normal
 
@@ -18,7 +18,9 @@ __all__ = [
     "Series",
     "acquisitions",
     "centre",
+    "incomplete",
     "missing_frames",
+    "no_cine",
     "order_frames",
     "position_tolerance",
     "same_direction",
@@ -32,14 +34,17 @@ _SAME_DIRECTION = 3.0  # degrees
 _LONGEST_CYCLE = 5000.0  # ms; trigger times beyond it are no times since the R wave
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Series:
-    """Frames of one source series that share plane, matrix, spacing and kind of signal; sorted by instance."""
+    """Frames of one source series that share plane, matrix, spacing and kind of signal; sorted by instance.
 
-    images: tuple[Image, ...]
+    Equal to itself only: two scans are two, whatever their numbers.
+    """
+
+    images: tuple[Frame, ...]
 
     @property
-    def first(self) -> Image:
+    def first(self) -> Frame:
         """The frame whose geometry stands for all."""
         return self.images[0]
 
@@ -49,11 +54,11 @@ class Series:
         return plane_normal(self.first.orientation)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Acquisition:
-    """One cine of one slice: frames in order of time, and its position along the normal in mm."""
+    """One cine of one slice: frames in order of time, and its position along the normal in mm. Equal to itself only."""
 
-    images: tuple[Image, ...]
+    images: tuple[Frame, ...]
     position: float
 
     @property
@@ -68,7 +73,7 @@ class Acquisition:
         return (last.acquired, last.acquisition_number, last.series_uid)
 
 
-def same_plane(first: Image, second: Image, degrees: float = _SAME_DIRECTION) -> bool:
+def same_plane(first: Frame, second: Frame, degrees: float = _SAME_DIRECTION) -> bool:
     """True where two frames are parallel, equally turned and of the same matrix and spacing."""
     if (first.rows, first.cols) != (second.rows, second.cols):
         return False
@@ -77,7 +82,7 @@ def same_plane(first: Image, second: Image, degrees: float = _SAME_DIRECTION) ->
     return same_direction(first, second, degrees)
 
 
-def same_direction(first: Image, second: Image, degrees: float = _SAME_DIRECTION) -> bool:
+def same_direction(first: Frame, second: Frame, degrees: float = _SAME_DIRECTION) -> bool:
     """True where two frames are parallel and equally turned."""
     if first.orientation == second.orientation:
         return True
@@ -86,10 +91,10 @@ def same_direction(first: Image, second: Image, degrees: float = _SAME_DIRECTION
     return normals <= degrees and rows >= np.cos(np.radians(degrees))
 
 
-def split_series(images: Sequence[Image]) -> list[Series]:
+def split_series(images: Sequence[Frame]) -> list[Series]:
     """Group frames by series UID, in it by plane and kind of signal; the order of `images` does not matter."""
-    groups: list[list[Image]] = []
-    for image in sorted(images, key=lambda one: (one.series_uid, one.instance_number, one.instance_uid)):
+    groups: list[list[Frame]] = []
+    for image in sorted(images, key=lambda image: (image.series_uid, image.instance_number, image.instance_uid)):
         home = next((group for group in reversed(groups) if _belongs(image, group[0])), None)
         if home is None:
             groups.append([image])
@@ -98,7 +103,7 @@ def split_series(images: Sequence[Image]) -> list[Series]:
     return [Series(tuple(group)) for group in groups]
 
 
-def _belongs(image: Image, first: Image) -> bool:
+def _belongs(image: Frame, first: Frame) -> bool:
     if image.series_uid != first.series_uid or image.flaw != first.flaw:
         return False
     is_same_kind = image.image_type == first.image_type or component_of(image.image_type) == component_of(
@@ -107,8 +112,8 @@ def _belongs(image: Image, first: Image) -> bool:
     return is_same_kind and same_plane(image, first)
 
 
-def centre(image: Image) -> Vector:
-    """Middle of a frame in mm: where slices are slightly tilted, a corner tells little about their order."""
+def centre(image: Frame) -> Vector:
+    """Middle of a frame `[3]`, mm: where slices are slightly tilted, a corner tells little about their order."""
     along_row, along_column = np.asarray(image.orientation).reshape(2, 3)
     half_width, half_height = (image.cols - 1) / 2 * image.spacing[1], (image.rows - 1) / 2 * image.spacing[0]
     middle: Vector = np.asarray(image.position) + half_width * along_row + half_height * along_column
@@ -124,7 +129,7 @@ def acquisitions(series: Series) -> list[Acquisition]:
     ]
 
 
-def _by_position(series: Series) -> list[list[tuple[Image, float]]]:
+def _by_position(series: Series) -> list[list[tuple[Frame, float]]]:
     normal = series.normal
     positions = [float(centre(image) @ normal) for image in series.images]
     groups = cluster(positions, position_tolerance(series.first.thickness))
@@ -148,30 +153,33 @@ def _plausible(times: Sequence[float]) -> bool:
     return bool(gaps.min() > 0 and is_even and values[-1] - values[0] <= _LONGEST_CYCLE)
 
 
-def order_frames(images: Sequence[Image]) -> tuple[Image, ...]:
+def order_frames(images: Sequence[Frame]) -> tuple[Frame, ...]:
     """Sort the frames of one acquisition.
 
     By plausible trigger times, else by temporal index, else by percentage of the heart beat, else by instance number.
     """
     by_instance = sorted(images, key=lambda image: (image.instance_number, image.instance_uid))
     by_time = sorted(by_instance, key=lambda image: image.trigger_time)
-    indices = [image.temporal_index for image in images]
-    has_index = min(indices) > 0 and len(set(indices)) == len(indices)
     by_index = sorted(by_instance, key=lambda image: image.temporal_index)
+    has_index = by_index[0].temporal_index > 0 and _tell_apart([image.temporal_index for image in images])
     if _plausible([image.trigger_time for image in images]) and (not has_index or by_time == by_index):
         return tuple(by_time)
     if has_index:
         return tuple(by_index)
-    percents = [image.phase_percent for image in images]
-    has_percent = bool(np.isfinite(percents).all()) and len(set(percents)) == len(percents)
+    has_percent = _tell_apart([image.phase_percent for image in images])
     return tuple(sorted(by_instance, key=lambda image: image.phase_percent) if has_percent else by_instance)
 
 
-def _repeats(images: list[Image]) -> list[list[Image]]:
+def _tell_apart(values: Sequence[float]) -> bool:
+    """True for known numbers of which no two are equal."""
+    return bool(np.isfinite(values).all()) and len(set(values)) == len(values)
+
+
+def _repeats(images: list[Frame]) -> list[list[Frame]]:
     """Split the frames of one position into acquisitions."""
     if _is_whole(images) and len(images) <= max(image.phases for image in images):
         return [images]
-    by_number: dict[int, list[Image]] = {}
+    by_number: dict[int, list[Frame]] = {}
     for image in images:
         by_number.setdefault(image.acquisition_number, []).append(image)
     groups = list(by_number.values())
@@ -180,13 +188,13 @@ def _repeats(images: list[Image]) -> list[list[Image]]:
     return _by_clock(images)
 
 
-def _is_whole(images: list[Image]) -> bool:
+def _is_whole(images: list[Frame]) -> bool:
     """True for at least two frames with distinct times: they can be an acquisition of their own."""
     times = _clock(images)
     return len(images) > 1 and len(set(times)) == len(times)
 
 
-def _clock(images: Sequence[Image]) -> list[float]:
+def _clock(images: Sequence[Frame]) -> list[float]:
     """When each frame is in the heart beat, by the first kind of number that all have and that differs."""
     kinds = (
         [image.temporal_index or np.nan for image in images],
@@ -199,12 +207,12 @@ def _clock(images: Sequence[Image]) -> list[float]:
     return [np.nan] * len(images)
 
 
-def _by_clock(images: list[Image]) -> list[list[Image]]:
+def _by_clock(images: list[Frame]) -> list[list[Frame]]:
     ordered = sorted(images, key=lambda image: (image.instance_number, image.instance_uid))
     times = _clock(ordered)
     if any(np.isnan(times)):
         return [images]
-    runs: list[list[Image]] = []
+    runs: list[list[Frame]] = []
     for index, image in enumerate(ordered):
         if index and times[index] > times[index - 1]:
             runs[-1].append(image)
@@ -216,10 +224,10 @@ def _by_clock(images: list[Image]) -> list[list[Image]]:
     return _by_occurrence(ordered, times)
 
 
-def _by_occurrence(ordered: list[Image], times: list[float]) -> list[list[Image]]:
+def _by_occurrence(ordered: list[Frame], times: list[float]) -> list[list[Frame]]:
     """The first frame of each time is one acquisition, the second another: for interleaved repeats."""
     seen: Counter[float] = Counter()
-    groups: list[list[Image]] = []
+    groups: list[list[Frame]] = []
     for image, time in zip(ordered, times, strict=True):
         if seen[time] == len(groups):
             groups.append([])
@@ -228,10 +236,21 @@ def _by_occurrence(ordered: list[Image], times: list[float]) -> list[list[Image]
     return groups
 
 
-def usual_count(cines: Sequence[Acquisition]) -> int:
-    """Most common number of frames among cines (the larger of two); 0 where none has enough frames."""
-    counts = Counter(len(one.images) for one in cines if len(one.images) >= MIN_PHASES)
+def usual_count(n_frames: Iterable[int]) -> int:
+    """Most common number of frames of slices (the larger of two); 0 where none has enough for a cine."""
+    counts = Counter(count for count in n_frames if count >= MIN_PHASES)
     return max(counts, key=lambda count: (counts[count], count), default=0)
+
+
+def no_cine(n_frames: int) -> str:
+    """Why so few frames are no cine; empty where they are enough."""
+    return "" if n_frames >= MIN_PHASES else f"no cine: {n_frames} frames, fewer than {MIN_PHASES}"
+
+
+def incomplete(n_frames: int, expected: int) -> str:
+    """Why a slice is incomplete; empty where it has (nearly) as many frames as expected, or where 0 are."""
+    is_short = expected - n_frames > max(1, round(0.1 * expected))
+    return f"incomplete slice: {n_frames} of {expected} frames" if is_short else ""
 
 
 def missing_frames(cine: Acquisition, usual: int) -> str:
@@ -243,6 +262,4 @@ def missing_frames(cine: Acquisition, usual: int) -> str:
     """
     n_frames = len(cine.images)
     expected = cine.declared if cine.declared >= MIN_PHASES else usual
-    if expected >= MIN_PHASES and expected - n_frames > max(1, round(0.1 * expected)):
-        return f"incomplete slice: {n_frames} of {expected} frames"
-    return "" if n_frames >= MIN_PHASES else f"no cine: {n_frames} frames, fewer than {MIN_PHASES}"
+    return incomplete(n_frames, expected if expected >= MIN_PHASES else 0) or no_cine(n_frames)

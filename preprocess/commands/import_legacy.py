@@ -20,9 +20,9 @@ from preprocess.commands.store_options import Bars, add_scale_options, add_store
 from preprocess.errors import PreprocessError
 from preprocess.labels.labelling import write_labels
 from preprocess.labels.splits import write_splits
+from preprocess.legacy.importer import import_legacy
 from preprocess.legacy.master import MasterTable, read_master
 from preprocess.legacy.names import Names, read_view_map
-from preprocess.legacy.run import import_legacy
 from preprocess.legacy.study import LegacyJob
 from preprocess.recognition.site_rules import SiteRules
 from preprocess.reports.accounts import account_summary

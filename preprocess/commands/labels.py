@@ -24,11 +24,12 @@ from preprocess.commands.table_options import (
 )
 from preprocess.errors import PreprocessError
 from preprocess.labels.labelling import write_labels
-from preprocess.labels.public import acdc_labels, kaggle_labels
+from preprocess.labels.public import site_labels
 from preprocess.labels.sources import LabelTable, report_labels, table_labels
 from preprocess.reports.accounts import account_summary
 from preprocess.reports.language.registry import DEFAULT_LANGUAGE, language_named
 from preprocess.reports.matching import ReportTable
+from preprocess.sources.sites import known_sites
 from preprocess.system.tables import read_rows
 
 
@@ -37,9 +38,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--reports", type=Path, metavar="CSV", help="table of reports to read LVEF from")
     source.add_argument("--table", type=Path, metavar="CSV", help="table to take --columns from")
-    volumes = "volumes of the Data Science Bowl: train.csv, validate.csv, solution.csv (may be repeated)"
-    source.add_argument("--kaggle", type=Path, action="append", metavar="CSV", help=volumes)
-    source.add_argument("--acdc", type=Path, metavar="FOLDER", help="unpacked ACDC, for its diagnostic groups")
+    for site in known_sites():
+        if option := site.label_option:
+            action = "append" if option.is_repeatable else "store"
+            source.add_argument(f"--{site.name}", type=Path, action=action, metavar=option.metavar, help=option.help)
     add = parser.add_argument
     add("--columns", type=_names, default=[], metavar="A,B,C", help="target columns of --table, numbers or text")
     add_store_option(parser)
@@ -56,10 +58,9 @@ def _table(args: argparse.Namespace) -> LabelTable:
     """The table that was named; the parser sees to it that there is exactly one kind."""
     if args.language and not args.reports:
         raise PreprocessError("--language is of reports", "give it with --reports only")
-    if args.kaggle:
-        return kaggle_labels(args.kaggle)
-    if args.acdc:
-        return acdc_labels(args.acdc)
+    for site in known_sites():
+        if site.label_option and (given := getattr(args, site.name)):
+            return site_labels(site, given if site.label_option.is_repeatable else [given])
     ids = id_columns(args)
     if args.reports:
         language = language_named(args.language or DEFAULT_LANGUAGE.name)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 
@@ -22,45 +23,50 @@ from preprocess.recognition.angles import long_axis
 from preprocess.recognition.names import Decision
 from preprocess.store.views import View
 
-__all__ = ["Candidate", "Choice", "choose"]
+__all__ = ["Candidate", "Choice", "Slot", "choose", "merit"]
+
+Latest = TypeVar("Latest")
 
 _JOIN_DEGREES = 5.0  # slices of one short-axis stack may be planned one by one
 _PARALLEL_DEGREES = 0.5  # slices of a long-axis stack are planned at once; what was planned again is turned by more
+_REPEAT = "repeated acquisition: another one of this position is more complete or later"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Candidate:
-    """A series, its slices and the view it was recognised as."""
+    """A series, its slices and the view it was recognised as; equal to itself only."""
 
     series: Series
     cines: tuple[Acquisition, ...]
     decision: Decision
 
 
-@dataclass
+@dataclass(frozen=True)
+class Slot:
+    """One position of a stack: the cine to use, and complete repeats of it, best first."""
+
+    best: Acquisition
+    spares: tuple[Acquisition, ...] = ()
+
+
+@dataclass(frozen=True)
 class Choice:
     """The stack of one view.
 
     Attributes:
-        slices: chosen cines, from base to apex for the short axis, in order of position else.
-        left_out: cines of the chosen series that were not used, with the reason.
-        rejected: series that were not used at all, with the reason.
-        spares: complete repeats of a chosen cine, best first, by the `id` of the cine.
+        slices: from base to apex for the short axis, in order of position else.
+        left_out: cines of the chosen series that are not used, with the reason.
+        rejected: series that are not used at all, with the reason.
     """
 
-    slices: list[Acquisition] = field(default_factory=list)
-    left_out: list[tuple[Acquisition, str]] = field(default_factory=list)
-    rejected: list[tuple[Candidate, str]] = field(default_factory=list)
-    spares: dict[int, list[Acquisition]] = field(default_factory=dict)
+    slices: tuple[Slot, ...] = ()
+    left_out: Mapping[Acquisition, str] = field(default_factory=dict)
+    rejected: Mapping[Candidate, str] = field(default_factory=dict)
 
-    def leave_out(self, cine: Acquisition, reason: str) -> None:
-        """Give this reason for a cine that is not used, in place of any other."""
-        self.use(cine)
-        self.left_out.append((cine, reason))
-
-    def use(self, cine: Acquisition) -> None:
-        """Forget why a cine was not used."""
-        self.left_out[:] = [(one, reason) for one, reason in self.left_out if one is not cine]
+    @property
+    def cines(self) -> tuple[Acquisition, ...]:
+        """The cine of each slice."""
+        return tuple(slot.best for slot in self.slices)
 
 
 def choose(view: View, candidates: Sequence[Candidate]) -> Choice:
@@ -71,25 +77,52 @@ def choose(view: View, candidates: Sequence[Candidate]) -> Choice:
     (named before geometry before variants), has most complete slices (short axis) or most frames (long axes), and
     is the latest.
     """
-    stacks = [_fill(group) for group in _joined(view, candidates)]
-    best = max(stacks, key=lambda stack: _merit(view, stack))
-    choice = best.choice
-    if not choice.slices:  # nothing is complete: every series keeps its own reasons
-        for stack in stacks:
-            if stack is not best:
-                choice.left_out += stack.choice.left_out
-        return choice
-    for stack in stacks:
-        if stack is not best:
-            reason = _why_another(view, stack, best)
-            choice.rejected += [(candidate, reason) for candidate in stack.candidates]
-    return choice
+    stacks = [_Stack.of(group) for group in _joined(view, candidates)]
+    best = max(stacks, key=lambda stack: stack.merit(view))
+    others = [stack for stack in stacks if stack is not best]
+    if not best.slices:  # nothing is complete: every series keeps its own reasons
+        return Choice(left_out={cine: reason for stack in (best, *others) for cine, reason in stack.left_out.items()})
+    rejected = {candidate: _why_another(view, stack, best) for stack in others for candidate in stack.candidates}
+    return Choice(best.slices, best.left_out, rejected)
 
 
-@dataclass
+def merit(view: View, tier: int, n_frames: Sequence[int], last: Latest) -> tuple[bool, int, int, int, Latest]:
+    """What stacks of a view are compared by: the larger is the better.
+
+    Args:
+        view: short-axis stacks are better with more slices, others with more frames in a slice.
+        tier: of the best evidence that it is this view, see `Decision`.
+        n_frames: of each complete slice.
+        last: decides between equals.
+    """
+    count = len(n_frames) if view is View.SAX else max(n_frames, default=0)
+    return bool(n_frames), tier, count, sum(n_frames), last
+
+
+@dataclass(frozen=True)
 class _Stack:
-    candidates: list[Candidate]
-    choice: Choice
+    """Series that form one stack: its slices, and the cines that are none of them."""
+
+    candidates: tuple[Candidate, ...]
+    slices: tuple[Slot, ...]
+    left_out: Mapping[Acquisition, str]
+
+    @classmethod
+    def of(cls, group: Sequence[Candidate]) -> _Stack:
+        cines = [cine for candidate in group for cine in candidate.cines]
+        usual = usual_count(len(cine.images) for cine in cines)
+        left_out = {cine: reason for cine in cines if (reason := missing_frames(cine, usual))}
+        slices = []
+        for repeats in _same_position(group[0], [cine for cine in cines if cine not in left_out]):
+            best, *spares = sorted(repeats, key=lambda cine: (len(cine.images), cine.when), reverse=True)
+            slices.append(Slot(best, tuple(spares)))
+            left_out.update(dict.fromkeys(spares, _REPEAT))
+        return cls(tuple(group), tuple(slices), left_out)
+
+    def merit(self, view: View) -> tuple[bool, int, int, int, tuple[str, int, str]]:
+        tier = max(candidate.decision.tier for candidate in self.candidates)
+        n_frames = [len(slot.best.images) for slot in self.slices]
+        return merit(view, tier, n_frames, max((slot.best.when for slot in self.slices), default=("", 0, "")))
 
 
 def _why_another(view: View, stack: _Stack, best: _Stack) -> str:
@@ -119,8 +152,8 @@ def _fits(view: View, candidate: Candidate, group: list[Candidate]) -> bool:
     if not same_plane(candidate.series.first, first.series.first, _PARALLEL_DEGREES):
         return False
     normal = first.series.normal
-    places = [float(centre(one.images[0]) @ normal) for other in group for one in other.cines]
-    mine = [float(centre(one.images[0]) @ normal) for one in candidate.cines]
+    places = [float(centre(cine.images[0]) @ normal) for other in group for cine in other.cines]
+    mine = [float(centre(cine.images[0]) @ normal) for cine in candidate.cines]
     near, far = _neighbour_gaps(first.series.first.thickness)
     return all(near < min(abs(place - other) for other in places) <= far for place in mine)
 
@@ -128,35 +161,6 @@ def _fits(view: View, candidate: Candidate, group: list[Candidate]) -> bool:
 def _neighbour_gaps(thickness: float) -> tuple[float, float]:
     """Distances (mm) above and up to which two slices are neighbours in a stack of long axes."""
     return position_tolerance(thickness), 2.5 * (8.0 if np.isnan(thickness) else max(thickness, 4.0))
-
-
-def _merit(view: View, stack: _Stack) -> tuple[bool, int, int, int, tuple[str, int, str]]:
-    slices = stack.choice.slices
-    n_frames = sum(len(one.images) for one in slices)
-    count = len(slices) if view is View.SAX else max((len(one.images) for one in slices), default=0)
-    latest = max((one.when for one in slices), default=("", 0, ""))
-    tier = max(candidate.decision.tier for candidate in stack.candidates)
-    return bool(slices), tier, count, n_frames, latest
-
-
-def _fill(group: list[Candidate]) -> _Stack:
-    cines = [cine for candidate in group for cine in candidate.cines]
-    usual = usual_count(cines)
-    choice = Choice()
-    complete: list[Acquisition] = []
-    for cine in cines:
-        reason = missing_frames(cine, usual)
-        if reason:
-            choice.left_out.append((cine, reason))
-        else:
-            complete.append(cine)
-    for repeats in _same_position(group[0], complete):
-        best, *spares = sorted(repeats, key=lambda one: (len(one.images), one.when), reverse=True)
-        choice.slices.append(best)
-        choice.spares[id(best)] = spares
-        reason = "repeated acquisition: another one of this position is more complete or later"
-        choice.left_out += [(one, reason) for one in spares]
-    return _Stack(group, choice)
 
 
 def _same_position(first: Candidate, cines: list[Acquisition]) -> list[list[Acquisition]]:

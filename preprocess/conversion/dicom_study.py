@@ -9,15 +9,17 @@ from dataclasses import replace
 import numpy as np
 
 from preprocess.cines.facts import study_info
-from preprocess.cines.pixels import PERCENTILES, Frame, PixelRules, decode_slice, make_stack, require_size
+from preprocess.cines.intensity import Pixels
+from preprocess.cines.pixels import PERCENTILES, PixelRules, decode_slice, make_stack, require_size
 from preprocess.cines.series import MIN_PHASES, Acquisition, acquisitions, missing_frames, split_series, usual_count
-from preprocess.conversion.choosing import Candidate, Choice, choose
+from preprocess.conversion.choosing import Candidate, Choice, Slot, choose
 from preprocess.conversion.job import Job
-from preprocess.dicom.frame import Image
+from preprocess.conversion.series_rows import series_row, why_no_view
+from preprocess.dicom.frame import Frame
 from preprocess.errors import PreprocessError
 from preprocess.recognition.flow import mark_flow
 from preprocess.recognition.recognise import recognise
-from preprocess.store.ledger import STORED, Row
+from preprocess.store.ledger import Row
 from preprocess.store.study import CineStack, Study
 from preprocess.store.study_file import study_path, write_study
 from preprocess.store.views import View
@@ -28,7 +30,7 @@ __all__ = ["Job", "convert_study"]
 _THICKEST = 100.0  # mm; other values of a header are place holders
 
 
-def convert_study(images: list[Image], blank: Row, job: Job) -> list[Row]:
+def convert_study(images: list[Frame], blank: Row, job: Job) -> list[Row]:
     """Recognise, choose, decode and write one study.
 
     Args:
@@ -39,27 +41,39 @@ def convert_study(images: list[Image], blank: Row, job: Job) -> list[Row]:
     Returns:
         A row per series and per position that was left out.
     """
-    series = mark_flow(split_series(images))
-    cines = [tuple(acquisitions(one)) for one in series]
-    is_cine = [any(len(cine.images) >= MIN_PHASES for cine in group) for group in cines]
-    decisions = recognise(series, is_cine, job.site)
-    candidates = [Candidate(*triple) for triple in zip(series, cines, decisions, strict=True)]
-    rows: list[Row] = []
+    candidates = _candidates(images, job)
+    rows = [
+        _series_row(candidate, blank, job, why_no_view(candidate.decision, _why_no_cine(candidate)))
+        for candidate in candidates
+        if candidate.decision.view is None
+    ]
     stacks: dict[View, CineStack] = {}
-    for candidate in candidates:
-        if candidate.decision.view is None:
-            rows.append(_series_row(candidate, blank, job, _why_no_view(candidate)))
     for view in View:
-        group = [one for one in candidates if one.decision.view is view]
+        group = [candidate for candidate in candidates if candidate.decision.view is view]
         if group:
-            stack, view_rows = _process_view(view, group, blank, job)
-            rows += view_rows
+            choice, stack = _decided(choose(view, group), job.pixel_rules)
+            rows += _view_rows(group, choice, blank, job)
             if stack is not None:
                 stacks[view] = stack
     if stacks:
         remove_stale(study_path(job.store, blank.patient, blank.study))
         write_study(job.store, Study(blank.patient, blank.study, stacks, study_info(images, job.keep_age_sex)))
     return _merged(rows)
+
+
+def _candidates(images: list[Frame], job: Job) -> list[Candidate]:
+    series = mark_flow(split_series(images))
+    cines = [tuple(acquisitions(group)) for group in series]
+    is_cine = [any(len(cine.images) >= MIN_PHASES for cine in group) for group in cines]
+    decisions = recognise(series, is_cine, job.site)
+    return [Candidate(*triple) for triple in zip(series, cines, decisions, strict=True)]
+
+
+def _why_no_cine(candidate: Candidate) -> str:
+    """The most common reason, where all slices of a series lack frames; else empty."""
+    usual = usual_count(len(cine.images) for cine in candidate.cines)
+    reasons = [missing_frames(cine, usual) for cine in candidate.cines]
+    return max(reasons, key=reasons.count) if all(reasons) else ""
 
 
 def _merged(rows: list[Row]) -> list[Row]:
@@ -76,105 +90,72 @@ def _merged(rows: list[Row]) -> list[Row]:
     return list(merged.values())
 
 
-def _why_no_view(candidate: Candidate) -> str:
-    """A series without a view: the exclusion that hit it, else that it is no cine, else what the rules said."""
-    decision = candidate.decision
-    if not decision.final:
-        reasons = [missing_frames(cine, usual_count(candidate.cines)) for cine in candidate.cines]
-        if all(reasons):
-            return max(reasons, key=reasons.count)
-    return decision.reason
+def _decided(choice: Choice, rules: PixelRules) -> tuple[Choice, CineStack | None]:
+    """A choice decoded: what cannot be stored is among those left out, with the reason."""
+    if not choice.slices:
+        return choice, None
+    try:
+        require_size(choice.cines, rules)
+        choice, frames = _decoded(choice)
+        return choice, _as_stored(choice.cines, frames, rules) if frames else None
+    except PreprocessError as error:
+        left_out = {**choice.left_out, **dict.fromkeys(choice.cines, error.problem)}
+        return replace(choice, slices=(), left_out=left_out), None
 
 
-def _process_view(view: View, group: list[Candidate], blank: Row, job: Job) -> tuple[CineStack | None, list[Row]]:
-    choice = choose(view, group)
-    stack = _stack(choice, job.pixel_rules)
-    rejected = {id(candidate): reason for candidate, reason in choice.rejected}
+def _decoded(choice: Choice) -> tuple[Choice, list[list[Pixels]]]:
+    """The pixels of each slice; one that cannot be decoded gives way to its best spare, or is left out.
+
+    Returns:
+        The choice of what was decoded, and its frames.
+    """
+    slices: list[Slot] = []
+    found: list[list[Pixels]] = []
+    left_out = dict(choice.left_out)
+    for slot in choice.slices:
+        cines = (slot.best, *slot.spares)
+        for number, cine in enumerate(cines, start=1):
+            left_out.pop(cine, None)
+            try:
+                found.append(decode_slice(cine))
+            except PreprocessError as error:
+                left_out[cine] = error.problem
+            else:
+                slices.append(Slot(cine, cines[number:]))
+                break
+    return replace(choice, slices=tuple(slices), left_out=left_out), found
+
+
+def _view_rows(group: Sequence[Candidate], choice: Choice, blank: Row, job: Job) -> list[Row]:
+    """A row for each series of a view, and for each of its slices that was left out."""
     rows: list[Row] = []
     for candidate in group:
-        if id(candidate) in rejected:
-            rows.append(_series_row(candidate, blank, job, rejected[id(candidate)]))
+        if candidate in choice.rejected:
+            rows.append(_series_row(candidate, blank, job, choice.rejected[candidate]))
             continue
-        is_used = any(_is_in(cine, choice.slices) for cine in candidate.cines)
-        rows.append(_series_row(candidate, blank, job, "" if is_used else _first_reason(candidate, choice)))
-        rows += _position_rows(candidate, choice, blank, job)
-    return stack, rows
-
-
-def _stack(choice: Choice, rules: PixelRules) -> CineStack | None:
-    """Decode the chosen slices; what cannot be stored moves to those left out, with the reason."""
-    if not choice.slices:
-        return None
-    try:
-        require_size(choice.slices, rules)
-        frames = _decoded(choice)
-        return _as_stored(choice.slices, frames, rules) if frames else None
-    except PreprocessError as error:
-        choice.left_out += [(cine, error.problem) for cine in choice.slices]
-        choice.slices.clear()
-        return None
-
-
-def _decoded(choice: Choice) -> list[list[Frame]]:
-    """Pixels of each slice; one whose pixels cannot be decoded gives way to a repeat, or is left out."""
-    found: list[list[Frame]] = []
-    slices: list[Acquisition] = []
-    for cine in choice.slices:
-        for one in (cine, *choice.spares.get(id(cine), ())):
-            try:
-                found.append(decode_slice(one))
-            except PreprocessError as error:
-                choice.leave_out(one, error.problem)
-            else:
-                choice.use(one)
-                slices.append(one)
-                break
-    choice.slices[:] = slices
-    return found
-
-
-def _is_in(cine: Acquisition, cines: Sequence[Acquisition]) -> bool:
-    return any(cine is one for one in cines)
-
-
-def _first_reason(candidate: Candidate, choice: Choice) -> str:
-    return next(
-        (reason for cine, reason in choice.left_out if _is_in(cine, candidate.cines)), "no slice of it was used"
-    )
+        own = set(candidate.cines)
+        left_out = [(cine, reason) for cine, reason in choice.left_out.items() if cine in own]
+        reason = left_out[0][1] if left_out else "no slice of it was used"
+        rows.append(_series_row(candidate, blank, job, "" if own.intersection(choice.cines) else reason))
+        rows += [_position_row(candidate, cine, reason, blank, job) for cine, reason in left_out]
+    return rows
 
 
 def _series_row(candidate: Candidate, blank: Row, job: Job, problem: str) -> Row:
     """A row for a whole series; `problem` is empty where it was stored."""
-    decision = candidate.decision
-    row = replace(
-        blank,
-        series=job.key.source(candidate.series.first.series_uid),
-        view=decision.view.value if decision.view else "",
-        confidence=decision.confidence,
-        n_files=len(candidate.series.images),
-        n_frames=max(len(cine.images) for cine in candidate.cines),
+    series = job.key.source(candidate.series.first.series_uid)
+    n_frames = max(len(cine.images) for cine in candidate.cines)
+    return series_row(
+        replace(blank, series=series), candidate.decision, problem, len(candidate.series.images), n_frames
     )
-    return replace(row, reason=problem) if problem else replace(row, outcome=STORED, reason=decision.reason)
 
 
-def _position_rows(candidate: Candidate, choice: Choice, blank: Row, job: Job) -> list[Row]:
-    return [
-        replace(
-            blank,
-            series=job.key.source(candidate.series.first.series_uid),
-            view=candidate.decision.view.value if candidate.decision.view else "",
-            confidence=candidate.decision.confidence,
-            position_mm=round(cine.position, 2),
-            n_files=len(cine.images),
-            n_frames=len(cine.images),
-            reason=reason,
-        )
-        for cine, reason in choice.left_out
-        if _is_in(cine, candidate.cines)
-    ]
+def _position_row(candidate: Candidate, cine: Acquisition, reason: str, blank: Row, job: Job) -> Row:
+    own = replace(blank, series=job.key.source(candidate.series.first.series_uid), position_mm=round(cine.position, 2))
+    return series_row(own, candidate.decision, reason, len(cine.images), len(cine.images))
 
 
-def _as_stored(slices: Sequence[Acquisition], frames: list[list[Frame]], rules: PixelRules) -> CineStack:
+def _as_stored(slices: Sequence[Acquisition], frames: list[list[Pixels]], rules: PixelRules) -> CineStack:
     stack = make_stack(slices, frames, rules)
     times = np.full(stack.pixels.shape[:2], np.nan)
     for index, cine in enumerate(slices):

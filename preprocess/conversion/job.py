@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from preprocess.cines.pixels import Bits, PixelRules
+from preprocess.errors import PreprocessError
 from preprocess.privacy.keys import SiteKey
 from preprocess.recognition.site_rules import SiteRules
 from preprocess.sources.archives import LIMITS, Limits
+from preprocess.sources.sites import Site, known_sites
+from preprocess.system.clock import TimeUpError
 
 __all__ = ["Job"]
 
@@ -31,6 +34,7 @@ class Job:
         crop: see `PixelRules`.
         keep_age_sex: store sex and age.
         site: the site's own rules for series names.
+        sites: public data sets whose names are known; workers get those that were registered when the run began.
 
     Raises:
         PreprocessError: spacing or crop out of range.
@@ -49,6 +53,7 @@ class Job:
     crop: int | None = None
     keep_age_sex: bool = True
     site: SiteRules | None = None
+    sites: tuple[Site, ...] = field(default_factory=known_sites)
 
     def __post_init__(self) -> None:
         _ = self.pixel_rules  # refuses what cannot be before any work begins
@@ -62,3 +67,9 @@ class Job:
     def options(self) -> str:
         """Whatever changes how a source is converted: with other options it is converted again."""
         return repr((self.ids_from_headers, self.keep_age_sex, self.site.digest if self.site else ""))
+
+    def why(self, error: PreprocessError | TimeUpError) -> str:
+        """What the ledger says of input that was given up."""
+        if isinstance(error, PreprocessError):
+            return error.problem
+        return f"took longer than {self.timeout_s:g} s (a later run tries again; raise --timeout)"

@@ -1,8 +1,8 @@
-"""Working through sources: each result is on disk as soon as it is there, and what was finished before is skipped."""
+"""The records of sources: what a worker fills in, what a run keeps of them, and what was finished before."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,12 +14,30 @@ from preprocess.store.ledger import STORED, Record, Row, write_record
 from preprocess.store.study_file import study_path
 from preprocess.system.pool import Done, work
 
-__all__ = ["Progress", "SourceRun", "claimed_by_others", "is_done"]
+__all__ = ["ALREADY_STORED", "Progress", "SourceRun", "claimed_by_others", "is_done", "new_record", "with_studies"]
 
 Progress = Callable[[str, int, int], None]  # (what is done, finished, total)
 
+ALREADY_STORED = "study already stored from another source"
 _DIED = "worker process died (out of memory, or stuck for longer than --timeout)"
 _KEPT = "kept from an earlier run, whose source held it; the source no longer does, or cannot be read"
+
+
+def new_record(source: Source, key: SiteKey, options: str) -> Record:
+    """The record of a source of which nothing is known yet.
+
+    Args:
+        source: archive, folder or file.
+        key: the site's key.
+        options: whatever changes how the source is processed, see `Importer.options`.
+    """
+    return Record(source.key_hash(key), source.fingerprint(key, options), source.parts)
+
+
+def with_studies(record: Record, store: Path, studies: Iterable[tuple[str, str]]) -> Record:
+    """A record of studies, by (patient, study), whose files lie in the store by now."""
+    stored = tuple(studies)
+    return replace(record, studies=stored, sizes=tuple(study_path(store, *study).stat().st_size for study in stored))
 
 
 def is_done(store: Path, record: Record | None, fingerprint: str, *, check_sizes: bool = True) -> bool:

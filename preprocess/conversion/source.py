@@ -7,53 +7,47 @@ from dataclasses import dataclass, field, replace
 
 from preprocess.conversion.dicom_study import convert_study
 from preprocess.conversion.job import Job
+from preprocess.conversion.records import ALREADY_STORED, new_record, with_studies
 from preprocess.conversion.survey import StudyFiles, StudyId, Survey, survey, with_pixels
 from preprocess.conversion.volume_study import convert_volumes
 from preprocess.dicom.elements import quiet_pydicom
 from preprocess.errors import PreprocessError
+from preprocess.privacy.crosswalk import crosswalk_lines
 from preprocess.sources.finding import Source
 from preprocess.store.ledger import STORED, Record, Row
-from preprocess.store.study_file import study_path
 from preprocess.system.clock import Clock, TimeUpError
 
 __all__ = ["Job", "process_source"]
 
-_KNOWN = "study already stored from another source (give all its sources in one run to merge them)"
+_KNOWN = f"{ALREADY_STORED} (give all its sources in one run to merge them)"
+_BESIDE = "DICOM beside the volumes of a study: not used"
 
 
 def process_source(source: Source, job: Job) -> Record:
     """Convert every study of a source. A problem with the input becomes ledger rows and never an exception."""
-    name = source.key_hash(job.key)
-    blank = Record(name, source.fingerprint(job.key, job.options), source.parts)
+    record = new_record(source, job.key, job.options)
+    blank = Row(record.source)
     with quiet_pydicom(), Clock(job.timeout_s) as clock:
         try:
             found = survey(source, job, clock)
         except (PreprocessError, TimeUpError) as error:
             clock.start()
-            fingerprint = "" if isinstance(error, TimeUpError) else blank.fingerprint
-            return replace(blank, fingerprint=fingerprint, rows=(Row(name, reason=_why(error, job)),))
-        work = _Work(Row(name), job, clock)
+            fingerprint = "" if isinstance(error, TimeUpError) else record.fingerprint
+            return replace(record, fingerprint=fingerprint, rows=(replace(blank, reason=job.why(error)),))
+        work = _Work(blank, job, clock)
         try:
             work.convert(found, source)
         except (PreprocessError, TimeUpError) as error:  # the source changed, or hangs, when read again
             clock.start()
-            work.give_up(Row(name, reason=_why(error, job)))
+            work.give_up(replace(blank, reason=job.why(error)))
     return replace(
-        blank,
-        fingerprint="" if work.is_partial else blank.fingerprint,
-        studies=tuple(work.stored),
-        sizes=tuple(study_path(job.store, *study).stat().st_size for study in work.stored),
+        with_studies(record, job.store, work.stored),
+        fingerprint="" if work.is_partial else record.fingerprint,
         seen=tuple(work.seen),
-        rows=(*_file_rows(found, name), *work.rows),
+        rows=(*_file_rows(found, record.source), *work.rows),
         known=work.n_known,
-        crosswalk=_crosswalk(source, found, job) if job.with_crosswalk else (),
+        crosswalk=crosswalk_lines(job.key, source.name, found.studies) if job.with_crosswalk else (),
     )
-
-
-def _why(error: PreprocessError | TimeUpError, job: Job) -> str:
-    if isinstance(error, PreprocessError):
-        return error.problem
-    return f"took longer than {job.timeout_s:g} s (a later run tries again; raise --timeout)"
 
 
 def _file_rows(found: Survey, name: str) -> Iterator[Row]:
@@ -89,17 +83,17 @@ class _Work:
             del found.studies[study]
         for study, files in with_pixels(found, source, self.job, self.clock):
             self.clock.start()
-            row = self._row(study)
+            blank = self._row(study)
             n_files = len(found.studies[study].places)
             try:
-                rows = self._study(files, row, n_files)
+                rows = self._study(files, blank, n_files)
             except TimeUpError as error:
                 self.clock.start()
-                self.give_up(replace(row, n_files=n_files, reason=_why(error, self.job)))
+                self.give_up(replace(blank, n_files=n_files, reason=self.job.why(error)))
                 continue
             self.rows += rows
-            if any(one.outcome == STORED for one in rows):
-                self.stored.append((row.patient, row.study))
+            if any(row.outcome == STORED for row in rows):
+                self.stored.append((blank.patient, blank.study))
 
     def give_up(self, row: Row) -> None:
         """Leave something out that a later run is to try again."""
@@ -117,7 +111,7 @@ class _Work:
             return False
         row = self._row(study)
         if (row.patient, row.study) in self.job.claimed:
-            self.rows.append(replace(row, n_files=len(files.images), reason=_KNOWN))
+            self.rows.append(replace(row, n_files=len(files.images) + len(files.volumes), reason=_KNOWN))
             self.n_known += 1
             return False
         self.seen.append((row.patient, row.study))
@@ -128,13 +122,6 @@ class _Work:
             reason = f"study needs more than {self.job.memory_mb} MB of memory (raise --memory)"
             return [replace(row, n_files=n_files, reason=reason)]
         if files.volumes:
-            return convert_volumes(files.volumes, row, self.job)
+            beside = [replace(row, n_files=len(files.images), reason=_BESIDE)] if files.images else []
+            return [*convert_volumes(files.volumes, row, self.job), *beside]
         return convert_study(files.images, row, self.job)
-
-
-def _crosswalk(source: Source, found: Survey, job: Job) -> tuple[tuple[str, str, str], ...]:
-    lines = [("source", source.key_hash(job.key), source.name)]
-    for patient_id, study_id in found.studies:
-        lines.append(("patient", job.key.patient(patient_id), patient_id))
-        lines.append(("study", job.key.study(patient_id, study_id), study_id))
-    return tuple(sorted(set(lines)))

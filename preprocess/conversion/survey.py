@@ -12,23 +12,32 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 
 from preprocess.conversion.job import Job
-from preprocess.dicom.frame import Image, read_images
+from preprocess.dicom.frame import Frame
+from preprocess.dicom.reading import read_images
 from preprocess.errors import PreprocessError
 from preprocess.recognition.recognise import described
 from preprocess.sources.archives import EVERYTHING, Member, members
 from preprocess.sources.finding import Source
-from preprocess.sources.sites import Layout, identify
-from preprocess.sources.sites.acdc import SIDE_FILE, is_side_file, is_volume
-from preprocess.sources.sites.kaggle import series_name
-from preprocess.sources.sites.ukbiobank import MANIFEST, MISSING, is_manifest, missing_files
+from preprocess.sources.sites import Site
+from preprocess.sources.sites.registry import KnownFile, known_file
+from preprocess.store.views import View
 from preprocess.system.clock import Clock
 
-__all__ = ["StudyFiles", "StudyId", "Survey", "survey", "with_pixels"]
+__all__ = ["StudyFiles", "StudyId", "StudyVolume", "Survey", "survey", "with_pixels"]
 
 StudyId = tuple[str, str]  # (PatientID, study identifier); never to leave the worker
 _Place = tuple[int, int]  # (path of the source, file in it)
 SAME_IMAGE = "the same image twice (equal SOPInstanceUID)"
 _ARCHIVES = (b"PK\x03\x04", b"\x1f\x8b")
+
+
+@dataclass(frozen=True)
+class StudyVolume:
+    """A file that is a whole volume: the data set that reads it, the view that it shows, and its content."""
+
+    site: Site
+    view: View
+    data: bytes
 
 
 @dataclass
@@ -37,18 +46,18 @@ class StudyFiles:
 
     Attributes:
         images: frames of its DICOM files.
-        volumes: content of its NIfTI files.
+        volumes: its files that are volumes.
         places: where these files are.
         n_bytes: memory that their pixels need.
     """
 
-    images: list[Image] = field(default_factory=list)
-    volumes: list[bytes] = field(default_factory=list)
+    images: list[Frame] = field(default_factory=list)
+    volumes: list[StudyVolume] = field(default_factory=list)
     places: set[_Place] = field(default_factory=set)
     n_bytes: int = 0
     _known: set[str] = field(default_factory=set)
 
-    def add(self, image: Image) -> bool:
+    def add(self, image: Frame) -> bool:
         """Keep a frame; False where it is there already."""
         if image.instance_uid and image.instance_uid in self._known:
             return False
@@ -59,7 +68,7 @@ class StudyFiles:
     def drop_pixels(self) -> None:
         """Keep the headers only."""
         self.images = [_without_pixels(image) for image in self.images]
-        self.volumes = [b"" for _ in self.volumes]
+        self.volumes = [replace(volume, data=b"") for volume in self.volumes]
 
 
 @dataclass
@@ -134,9 +143,30 @@ def _batches(found: Survey, budget: int) -> Iterator[list[StudyId]]:
 
 @dataclass(frozen=True)
 class _File:
+    """A file, and what the public data sets know of it by its name."""
+
     place: _Place
     path: PurePath
     data: bytes
+    known: KnownFile | None
+
+    @property
+    def view(self) -> View | None:
+        """The view of a file that is a volume; None for any other."""
+        if self.known is None or self.known.identity is None:
+            return None
+        return self.known.site.volume_view(self.path)
+
+    @property
+    def why_no_image(self) -> str:
+        """What a file is that is known to hold no image of a study; empty for others."""
+        if self.path.name.upper() == "DICOMDIR":
+            return "DICOMDIR: an index, not needed"
+        if self.known and self.known.aside:
+            return self.known.aside.reason
+        if self.data.startswith(_ARCHIVES) and self.view is None:
+            return "archive inside an archive (unpack the outer one)"
+        return ""
 
 
 def _files(
@@ -144,86 +174,85 @@ def _files(
 ) -> Iterator[_File]:
     """The files of a source that may hold images; the others are counted as problems."""
     for number, path in enumerate(source.paths):
-        names: set[str] = set()
-        manifest: bytes | None = None
+        checklist = _Checklist()
         chosen = EVERYTHING if wanted is None else {index for owner, index in wanted if owner == number}
         for member in members(path, job.limits, chosen):
             clock.tick()
             if not isinstance(member, Member):
                 problems[member.reason] += 1
                 continue
-            names.add(member.name)
             inner = path / member.name
-            reason = _why_no_image(inner, member)
-            if reason is MANIFEST:
-                manifest = member.data
-            if reason:
+            file = _File((number, member.index), inner, member.data, known_file(inner, job.sites))
+            checklist.add(member.name, file)
+            if reason := file.why_no_image:
                 problems[reason] += 1
             else:
-                yield _File((number, member.index), inner, member.data)
-        if manifest is not None and wanted is None:
-            problems.update(_missing(manifest, names))
+                yield file
+        if wanted is None:
+            problems.update(checklist.missing())
 
 
-def _why_no_image(path: PurePath, member: Member) -> str:
-    """What a file is that is known to hold no image of a study; empty for others."""
-    if PurePath(member.name).name.upper() == "DICOMDIR":
-        return "DICOMDIR: an index, not needed"
-    if is_manifest(member.name) and identify(path):
-        return MANIFEST
-    if is_side_file(str(path)):
-        return SIDE_FILE
-    if member.data.startswith(_ARCHIVES) and not is_volume(member.name):
-        return "archive inside an archive (unpack the outer one)"
-    return ""
+@dataclass
+class _Checklist:
+    """What an archive or folder holds, and what its manifests say that it should hold."""
 
+    names: set[str] = field(default_factory=set)
+    manifests: dict[str, tuple[Site, bytes]] = field(default_factory=dict)
 
-def _missing(manifest: bytes, names: set[str]) -> dict[str, int]:
-    try:
-        n_missing = len(missing_files(manifest, names))
-    except PreprocessError as error:
-        return {error.problem: 1}
-    return {MISSING: n_missing} if n_missing else {}
+    def add(self, name: str, file: _File) -> None:
+        """Note a file; of several manifests of a data set the last counts."""
+        self.names.add(name)
+        if file.known and file.known.aside and file.known.aside.is_manifest:
+            self.manifests[file.known.site.name] = file.known.site, file.data
+
+    def missing(self) -> Counter[str]:
+        """How many files are not there, by reason."""
+        found: Counter[str] = Counter()
+        for site, manifest in self.manifests.values():
+            try:
+                found.update(site.missing(manifest, self.names))
+            except PreprocessError as error:
+                found[error.problem] += 1
+        return found
 
 
 def _add(file: _File, found: Survey, job: Job) -> int:
-    """Put the frames of a file to their study; returns the memory that the file's pixels take."""
+    """Put the frames of a file to their study; returns the memory (bytes) that the file's pixels take."""
     try:
-        study, images, volume = _parse(file, job)
+        study, content = _parse(file, job)
     except PreprocessError as error:
         found.problems[error.problem] += 1
         return 0
     files = found.studies.setdefault(study, StudyFiles())
-    n_bytes = sum({id(image.pixels.data): len(image.pixels.data) for image in images}.values()) + len(volume or b"")
-    if not found.has_pixels:
-        images, volume = [_without_pixels(image) for image in images], volume and b""
-    n_new = sum([files.add(image) for image in images])
-    if n_new < len(images):
-        found.problems[SAME_IMAGE] += len(images) - n_new
-    if volume is not None:
-        files.volumes.append(volume)
+    if isinstance(content, StudyVolume):
+        n_bytes = len(content.data)
+        files.volumes.append(content if found.has_pixels else replace(content, data=b""))
+    else:
+        n_bytes = sum(len(image.pixels.data) for image in content)
+        n_new = sum([files.add(image if found.has_pixels else _without_pixels(image)) for image in content])
+        if n_new < len(content):
+            found.problems[SAME_IMAGE] += len(content) - n_new
     files.places.add(file.place)
     files.n_bytes += n_bytes
     return n_bytes
 
 
-def _parse(file: _File, job: Job) -> tuple[StudyId, list[Image], bytes | None]:
+def _parse(file: _File, job: Job) -> tuple[StudyId, list[Frame] | StudyVolume]:
     """The study of a file, and its frames or the volume that it is."""
-    identity = identify(file.path)
-    if identity and identity.layout is Layout.ACDC:
-        return (identity.patient, identity.study), [], file.data
+    site, identity = (file.known.site, file.known.identity) if file.known else (None, None)
+    if site and identity and (view := file.view):
+        return (identity.patient, identity.study), StudyVolume(site, view, file.data)
     images = read_images(file.data)
-    if identity is None or job.ids_from_headers:
-        return (images[0].patient_id, images[0].study_id), [_slim(image, job) for image in images], None
-    if identity.layout is Layout.KAGGLE:
-        images = [replace(image, description=series_name(file.path)) for image in images]
-    return (identity.patient, identity.study), [_slim(image, job) for image in images], None
+    study = images[0].patient_id, images[0].study_id
+    if site and identity and not job.ids_from_headers:
+        study, images = (identity.patient, identity.study), site.frames(file.path, images)
+    return study, [_slim(image, job) for image in images]
 
 
-def _slim(image: Image, job: Job) -> Image:
+def _slim(image: Frame, job: Job) -> Frame:
     """Drop the pixels of what will not be stored in any case: it may be most of an archive."""
     return _without_pixels(image) if image.flaw or described(image.description, job.site).final else image
 
 
-def _without_pixels(image: Image) -> Image:
+def _without_pixels(image: Frame) -> Frame:
     return replace(image, pixels=replace(image.pixels, data=b""))

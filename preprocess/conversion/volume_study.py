@@ -1,4 +1,4 @@
-"""A study that comes as NIfTI volumes (ACDC) to a stored file and ledger rows."""
+"""A study that comes as volumes, from whichever data set, to a stored file and ledger rows."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 from preprocess.cines.pixels import PixelRules
 from preprocess.cines.resampling import Grid
 from preprocess.conversion.job import Job
+from preprocess.conversion.survey import StudyVolume
 from preprocess.errors import PreprocessError
-from preprocess.sources.sites import acdc
 from preprocess.store.intensity import PERCENTILES
 from preprocess.store.ledger import STORED, Row
 from preprocess.store.study import CineStack, Study
@@ -22,11 +22,11 @@ from preprocess.system.files import remove_stale
 __all__ = ["convert_volumes"]
 
 
-def convert_volumes(volumes: Sequence[bytes], blank: Row, job: Job) -> list[Row]:
-    """Write the short-axis cine of a study.
+def convert_volumes(volumes: Sequence[StudyVolume], blank: Row, job: Job) -> list[Row]:
+    """Write the cines of a study.
 
     Args:
-        volumes: contents of its 4-D files; the first that can be read is stored.
+        volumes: its 4-D files; the first of each view that can be read is stored.
         blank: a ledger row with source, patient and study filled in.
         job: options.
 
@@ -34,21 +34,23 @@ def convert_volumes(volumes: Sequence[bytes], blank: Row, job: Job) -> list[Row]
         A row per volume.
     """
     rows: list[Row] = []
-    for data in volumes:
-        row = replace(blank, view=View.SAX.value, n_files=1)
-        if any(one.outcome == STORED for one in rows):
+    stacks: dict[View, CineStack] = {}
+    for volume in volumes:
+        row = replace(blank, view=volume.view.value, n_files=1)
+        if volume.view in stacks:
             rows.append(replace(row, reason="another volume of this study was used"))
             continue
         try:
-            stack = acdc.read_volume(data, job.bits)
+            read = volume.site.read_volume(volume.data, volume.view, job.bits)
         except PreprocessError as error:
             rows.append(replace(row, reason=error.problem))
             continue
-        stack = _regridded(stack, job.pixel_rules)
+        stacks[volume.view] = _regridded(read.stack, job.pixel_rules)
+        n_frames = int(read.stack.n_frames.max())
+        rows.append(replace(row, confidence=1.0, outcome=STORED, n_frames=n_frames, reason=read.reason))
+    if stacks:
         remove_stale(study_path(job.store, blank.patient, blank.study))
-        write_study(job.store, Study(blank.patient, blank.study, {View.SAX: stack}))
-        n_frames = int(stack.n_frames.max())
-        rows.append(replace(row, confidence=1.0, outcome=STORED, n_frames=n_frames, reason=acdc.reason(stack)))
+        write_study(job.store, Study(blank.patient, blank.study, stacks))
     return rows
 
 
@@ -57,7 +59,7 @@ def _regridded(stack: CineStack, rules: PixelRules) -> CineStack:
     grid = Grid.of(stack.pixels.shape[2:], stack.pixel_spacing, rules.spacing_mm, rules.crop)
     pixels = stack.pixels
     if grid.is_resampled:
-        frames = [[np.rint(grid.resample(frame)).astype(pixels.dtype) for frame in one] for one in pixels]
+        frames = [[np.rint(grid.resample(frame)).astype(pixels.dtype) for frame in cine] for cine in pixels]
         pixels = np.array(frames)
     old, orientation = stack.pixel_spacing, stack.image_orientation
     return replace(

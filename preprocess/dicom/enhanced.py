@@ -1,4 +1,4 @@
-"""Enhanced (multi-frame) MR: the functional groups of a file to one `Image` per frame."""
+"""Enhanced (multi-frame) MR: the functional groups of a file to one `Frame` per frame."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 
 from preprocess.dicom.elements import as_number, items, number
-from preprocess.dicom.frame import MAX_FRAMES, Image, acquisition_stamp, common, matrix
+from preprocess.dicom.frame import MAX_FRAMES, Frame, acquisition_stamp, common, matrix
 from preprocess.dicom.image_kind import flow_or_part, image_type
 from preprocess.dicom.pixel_format import frame_bytes, pixel_format
 from preprocess.errors import PreprocessError
@@ -24,7 +24,7 @@ _FILE_STEP = 1_000_000  # keeps the frames of several files apart when they are 
 _CONVERTED = "UnassignedPerFrameConvertedAttributesSequence"
 
 
-def read_enhanced(dataset: Dataset) -> list[Image]:
+def read_enhanced(dataset: Dataset) -> list[Frame]:
     """Frames of an Enhanced MR file, in the order of the file.
 
     Raises:
@@ -95,7 +95,7 @@ class _Groups:
         return next(iter(self.numbers(sequence, keyword)), default)
 
 
-def _frame(file: _File, pixels: bytes, groups: _Groups, index: int) -> Image:
+def _frame(file: _File, pixels: bytes, groups: _Groups, index: int) -> Frame:
     position = groups.numbers("PlanePositionSequence", "ImagePositionPatient")
     orientation = groups.numbers("PlaneOrientationSequence", "ImageOrientationPatient")
     spacing = groups.numbers("PixelMeasuresSequence", "PixelSpacing")
@@ -106,7 +106,7 @@ def _frame(file: _File, pixels: bytes, groups: _Groups, index: int) -> Image:
     slope = groups.number("PixelValueTransformationSequence", "RescaleSlope", 1.0) or 1.0
     intercept = groups.number("PixelValueTransformationSequence", "RescaleIntercept", 0.0)
     trigger_time, percent = _times(groups)
-    return Image(
+    return Frame(
         **_kind(file, groups, index),
         acquired=str(stamp)[:21],
         instance_number=int(number(file.dataset, "InstanceNumber", 0)) * _FILE_STEP + index + 1,
@@ -125,7 +125,7 @@ def _frame(file: _File, pixels: bytes, groups: _Groups, index: int) -> Image:
 
 
 def _kind(file: _File, groups: _Groups, index: int) -> dict[str, Any]:
-    """Arguments of `Image` that differ from those of the file."""
+    """Arguments of `Frame` that differ from those of the file."""
     own_type = groups.text("MRImageFrameTypeSequence", "FrameType")
     words = image_type(own_type) if own_type else file.values["image_type"]
     contrast = groups.text("MRModifierSequence", "PhaseContrast")

@@ -1,31 +1,25 @@
-"""One DICOM file to the few values that the conversion needs; pixels are decoded later and only where stored."""
+"""A frame as the conversion needs it, and what classic and Enhanced MR files hold in the same place."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
 from pydicom.dataset import Dataset
 
 from preprocess.dicom.codestream import MAX_SIDE
-from preprocess.dicom.elements import UNREADABLE, double, number, numbers, parse, short, text
-from preprocess.dicom.image_kind import flow_or_part, image_type
-from preprocess.dicom.malformed import reading_dicom
-from preprocess.dicom.pixel_format import PixelFormat, frame_bytes, pixel_format
+from preprocess.dicom.elements import number, short, text
+from preprocess.dicom.image_kind import image_type
+from preprocess.dicom.pixel_format import PixelFormat
 from preprocess.errors import PreprocessError
-from preprocess.geometry import is_plane
 
-__all__ = ["MAX_FRAMES", "Image", "acquisition_stamp", "common", "matrix", "read_images"]
+__all__ = ["MAX_FRAMES", "Frame", "acquisition_stamp", "common", "matrix"]
 
-MR_IMAGE = "1.2.840.10008.5.1.4.1.1.4"
-ENHANCED_MR_IMAGE = "1.2.840.10008.5.1.4.1.1.4.1"
-LEGACY_ENHANCED_MR_IMAGE = "1.2.840.10008.5.1.4.1.1.4.4"
 MAX_FRAMES = 10_000  # frames of a file; a cine stack of today has fewer than 1000
 
 
 @dataclass(frozen=True)
-class Image:
+class Frame:
     """One frame of an MR series: identifiers (never to leave the worker), order, geometry (mm, LPS) and pixels.
 
     `trigger_time` is in ms, `phase_percent` is the share of the heart beat; unknown numbers are NaN, unknown counts 0.
@@ -57,61 +51,6 @@ class Image:
     pixels: PixelFormat
 
 
-def read_images(data: bytes) -> list[Image]:
-    """The frames of a file: one for classic MR, many for Enhanced MR.
-
-    Raises:
-        PreprocessError: not DICOM, not an MR image, or damaged; the reason names no value of the file.
-    """
-    dataset = parse(data)
-    with reading_dicom(UNREADABLE):
-        sop_class = text(dataset, "SOPClassUID")
-        if sop_class in (ENHANCED_MR_IMAGE, LEGACY_ENHANCED_MR_IMAGE):
-            from preprocess.dicom.enhanced import read_enhanced
-
-            return read_enhanced(dataset)
-        if sop_class == MR_IMAGE:
-            return [_image(dataset)]
-    raise PreprocessError("not an MR image")
-
-
-def _image(dataset: Dataset) -> Image:
-    if int(number(dataset, "NumberOfFrames", 1)) > 1:
-        raise PreprocessError("multi-frame file that is not Enhanced MR")
-    rows, cols = matrix(dataset)
-    spacing, orientation = numbers(dataset, "PixelSpacing"), numbers(dataset, "ImageOrientationPatient")
-    position = numbers(dataset, "ImagePositionPatient")
-    if not is_plane(orientation, spacing) or len(position) != 3:
-        raise PreprocessError("image without geometry (position, orientation, spacing or size is missing)")
-    values = common(dataset)
-    values["flaw"] = values["flaw"] or _flow_or_part(dataset, values["image_type"])
-    (frame,), syntax = frame_bytes(dataset, 1, rows * cols)
-    trigger_time, percent = number(dataset, "TriggerTime"), math.nan
-    if math.isnan(trigger_time):  # rare
-        percent = double(dataset, "NominalPercentageOfCardiacPhase")
-        trigger_time = percent / 100.0 * (number(dataset, "NominalInterval") or math.nan)
-    return Image(
-        **values,
-        acquired=acquisition_stamp(dataset),
-        instance_number=int(number(dataset, "InstanceNumber", 0)),
-        temporal_index=int(number(dataset, "TemporalPositionIdentifier", 0)),
-        trigger_time=trigger_time,
-        phase_percent=percent,
-        rows=rows,
-        cols=cols,
-        spacing=(spacing[0], spacing[1]),
-        thickness=number(dataset, "SliceThickness"),
-        orientation=orientation,
-        position=position,
-        pixels=pixel_format(
-            dataset,
-            (frame, syntax),
-            number(dataset, "RescaleSlope", 1.0) or 1.0,
-            number(dataset, "RescaleIntercept", 0.0),
-        ),
-    )
-
-
 def matrix(dataset: Dataset) -> tuple[int, int]:
     """Rows and columns.
 
@@ -127,7 +66,7 @@ def matrix(dataset: Dataset) -> tuple[int, int]:
 
 
 def common(dataset: Dataset) -> dict[str, Any]:
-    """What classic and Enhanced files hold in the same place, as arguments of `Image`."""
+    """What classic and Enhanced files hold in the same place, as arguments of `Frame`."""
     return {
         "patient_id": text(dataset, "PatientID"),
         "study_id": text(dataset, "AccessionNumber") or text(dataset, "StudyInstanceUID"),
@@ -158,10 +97,6 @@ def _flaw(dataset: Dataset) -> str:
         return "annotation burned into the pixels"
     bits = short(dataset, "BitsAllocated", 16)
     return "" if bits in (8, 16) else f"pixels of {bits} bits (8 and 16 are read)"
-
-
-def _flow_or_part(dataset: Dataset, words: tuple[str, ...]) -> str:
-    return flow_or_part(words, text(dataset, "PhaseContrast"), text(dataset, "ComplexImageComponent"))
 
 
 def acquisition_stamp(dataset: Dataset) -> str:

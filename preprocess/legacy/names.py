@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from preprocess.cines.series import MIN_PHASES
+from preprocess.cines.series import incomplete, no_cine, usual_count
+from preprocess.conversion.choosing import merit
 from preprocess.errors import PreprocessError
 from preprocess.legacy.reader import LegacyHeader
 from preprocess.recognition.names import Decision
@@ -19,6 +19,7 @@ from preprocess.system.tables import read_rows
 
 __all__ = ["LegacyStack", "Names", "Part", "ranked", "read_view_map"]
 
+_VIEWS = {view.value: view for view in View}
 _NOT_OURS = {"", "none", "lvot", "lax"}  # what the paper's own maps say of other series
 _MOST_FRAMES = 500  # of a slice; more are no cine
 _PIECE = re.compile(r"(.+?)[ _]b(\d{1,2})", re.IGNORECASE)  # UK Biobank: one slice a series, …_b1 to …_b15
@@ -50,8 +51,8 @@ class Names:
             view = self.views[key]
             reason = "view map" if view else "view map: none of the four views"
             return Decision(view, 1.0, reason, final=view is None)
-        if name in View._value2member_map_:
-            return Decision(View(name), 1.0, "named by the view")
+        if name in _VIEWS:
+            return Decision(_VIEWS[name], 1.0, "named by the view")
         own = self.rules.decide(name) if self.rules else None
         return own or described(name)
 
@@ -105,9 +106,9 @@ def _view(path: Path, number: int, text: str) -> View | None:
     value = text.strip()
     if value.lower() in _NOT_OURS:
         return None
-    if value.upper() not in View._value2member_map_:
+    if value.upper() not in _VIEWS:
         raise PreprocessError(f"{path}, row {number}: unknown view", "use 4CH, 3CH, 2CH, SAX, or leave it empty")
-    return View(value.upper())
+    return _VIEWS[value.upper()]
 
 
 def _key(name: str) -> str:
@@ -139,8 +140,9 @@ def _joined(view: View, parts: Sequence[Part]) -> list[tuple[Part, ...]]:
 
 def _fill(parts: tuple[Part, ...]) -> LegacyStack:
     slices = [(part, index, n_frames) for part in parts for index, n_frames in enumerate(part.header.n_frames)]
-    usual, how_many = _usual(n_frames for _, _, n_frames in slices)
-    judged = [(part, index, _why_left_out(n_frames, usual, how_many)) for part, index, n_frames in slices]
+    counts = [n_frames for _, _, n_frames in slices]
+    usual = usual_count(counts)
+    judged = [(part, index, _why_left_out(n_frames, usual, counts.count(usual))) for part, index, n_frames in slices]
     return LegacyStack(
         parts,
         tuple((part, index) for part, index, reason in judged if not reason),
@@ -148,30 +150,21 @@ def _fill(parts: tuple[Part, ...]) -> LegacyStack:
     )
 
 
-def _usual(counts: Iterable[int]) -> tuple[int, int]:
-    """The most common number of frames (the larger of two), and of how many slices; 0 where there is no cine."""
-    seen = Counter(count for count in counts if count >= MIN_PHASES)
-    usual = max(seen, key=lambda count: (seen[count], count), default=0)
-    return usual, seen[usual]
-
-
 def _why_left_out(n_frames: int, usual: int, how_many: int) -> str:
-    if n_frames < MIN_PHASES:
-        return f"no cine: {n_frames} frames, fewer than {MIN_PHASES}"
-    if n_frames > _MOST_FRAMES:
-        return f"no cine: {n_frames} frames, more than {_MOST_FRAMES}"
-    if usual - n_frames > max(1, round(0.1 * usual)):
-        return f"incomplete slice: {n_frames} of {usual} frames"
-    if how_many > 1 and n_frames > 1.5 * usual:
-        return f"acquisitions mixed by the legacy tool: {n_frames} frames where its other slices have {usual}"
-    return ""
+    """Why a slice is left out, where `how_many` of its stack have the usual number of frames; else empty."""
+    reason = no_cine(n_frames)
+    if not reason and n_frames > _MOST_FRAMES:
+        reason = f"no cine: {n_frames} frames, more than {_MOST_FRAMES}"
+    reason = reason or incomplete(n_frames, usual)
+    if not reason and how_many > 1 and n_frames > 1.5 * usual:
+        reason = f"acquisitions mixed by the legacy tool: {n_frames} frames where its other slices have {usual}"
+    return reason
 
 
 def _merit(view: View, stack: LegacyStack) -> tuple[bool, int, int, int, list[tuple[bool, int, str]]]:
-    frames = [part.header.n_frames[index] for part, index in stack.used]
-    count = len(frames) if view is View.SAX else max(frames, default=0)
     tier = max(part.decision.tier for part in stack.parts)
-    return bool(frames), tier, count, sum(frames), _natural(stack.parts[0].header.name)
+    n_frames = [part.header.n_frames[index] for part, index in stack.used]
+    return merit(view, tier, n_frames, _natural(stack.parts[0].header.name))
 
 
 def _natural(name: str) -> list[tuple[bool, int, str]]:

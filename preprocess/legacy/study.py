@@ -11,11 +11,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from preprocess.cines.series import MIN_PHASES
+from preprocess.cines.series import no_cine
 from preprocess.conversion.job import Job
+from preprocess.conversion.records import ALREADY_STORED, new_record, with_studies
+from preprocess.conversion.series_rows import series_row, why_no_view
 from preprocess.errors import PreprocessError
 from preprocess.legacy.names import LegacyStack, Names, Part, ranked
-from preprocess.legacy.reader import Frames, LegacyFile, LegacyHeader, open_legacy
+from preprocess.legacy.reader import Frames, LegacyFile, open_legacy
+from preprocess.privacy.crosswalk import crosswalk_lines
 from preprocess.sources.finding import Source
 from preprocess.sources.nifti.window import window
 from preprocess.store.ledger import STORED, Record, Row
@@ -27,7 +30,6 @@ from preprocess.system.files import remove_stale
 
 __all__ = ["LegacyJob", "identity", "import_file"]
 
-_KNOWN = "study already stored from another source"
 _LOST = "files that the legacy tool counted and could not read"
 _OTHER = "another {} series was used (better evidence or more complete)"
 _UNKNOWN = (math.nan, math.nan)
@@ -62,39 +64,24 @@ def identity(path: Path) -> tuple[str, str]:
 def import_file(source: Source, legacy: LegacyJob) -> Record:
     """Import one file. A problem with it becomes ledger rows and never an exception."""
     job = legacy.job
-    name, (path,) = source.key_hash(job.key), source.paths
+    record, (path,) = new_record(source, job.key, legacy.options), source.paths
     patient_id, study_id = identity(path)
     keys = job.key.patient(patient_id), job.key.study(patient_id, study_id)
-    blank = Row(name, *keys)
-    record = Record(name, source.fingerprint(job.key, legacy.options))
+    blank = Row(record.source, *keys)
     if keys in job.claimed:
-        return replace(record, known=1, rows=(replace(blank, n_files=1, reason=_KNOWN),))
-    record = replace(record, crosswalk=_crosswalk(source, legacy))
+        return replace(record, known=1, rows=(replace(blank, n_files=1, reason=ALREADY_STORED),))
+    if job.with_crosswalk:
+        record = replace(record, crosswalk=crosswalk_lines(job.key, source.name, [(patient_id, study_id)]))
     with Clock(job.timeout_s) as clock:
         try:
             with open_legacy(path) as file:
                 rows = _Import(file, legacy, blank, clock).study()
-        except PreprocessError as error:
-            return replace(record, rows=(replace(blank, n_files=1, reason=error.problem),))
-        except TimeUpError:
-            reason = f"took longer than {job.timeout_s:g} s (a later run tries again; raise --timeout)"
-            return replace(record, fingerprint="", rows=(replace(blank, n_files=1, reason=reason),))
-    record = replace(record, seen=(keys,), rows=tuple(rows))
-    if not any(row.outcome == STORED for row in rows):
-        return record
-    return replace(record, studies=(keys,), sizes=(study_path(job.store, *keys).stat().st_size,))
-
-
-def _crosswalk(source: Source, legacy: LegacyJob) -> tuple[tuple[str, str, str], ...]:
-    key = legacy.job.key
-    if not legacy.job.with_crosswalk:
-        return ()
-    patient, study = identity(source.paths[0])
-    return (
-        ("patient", key.patient(patient), patient),
-        ("source", source.key_hash(key), source.name),
-        ("study", key.study(patient, study), study),
-    )
+        except (PreprocessError, TimeUpError) as error:
+            fingerprint = "" if isinstance(error, TimeUpError) else record.fingerprint
+            failed = replace(blank, n_files=1, reason=job.why(error))
+            return replace(record, fingerprint=fingerprint, rows=(failed,))
+    stored = [keys] if any(row.outcome == STORED for row in rows) else []
+    return replace(with_studies(record, job.store, stored), seen=(keys,), rows=tuple(rows))
 
 
 @dataclass(frozen=True)
@@ -106,14 +93,8 @@ class _Import:
 
     def study(self) -> list[Row]:
         """Store what can be stored; a row for every series, and for every slice and file that is missing."""
-        rows = [self._row(name, reason=problem.problem) for name, problem in self.file.problems.items()]
-        if not self.file.headers and not rows:
-            rows.append(replace(self.blank, n_files=1, reason="empty: no series in it"))
         parts = [Part(header, self.legacy.names.judge(name)) for name, header in self.file.headers.items()]
-        rows += [self._part_row(part, _why_no_view(part)) for part in parts if part.decision.view is None]
-        rows += [
-            self._row(part.header.name, n_files=n_lost, reason=_LOST) for part in parts if (n_lost := _n_lost(part)) > 0
-        ]
+        rows = self._rows_of_no_view(parts)
         stacks: dict[View, CineStack] = {}
         for view in View:
             candidates = ranked(view, [part for part in parts if part.decision.view is view])
@@ -126,6 +107,18 @@ class _Import:
             remove_stale(study_path(job.store, self.blank.patient, self.blank.study))
             write_study(job.store, Study(self.blank.patient, self.blank.study, stacks))
         return rows
+
+    def _rows_of_no_view(self, parts: Sequence[Part]) -> list[Row]:
+        """Rows of what is damaged, of series without a view, and of source files that the tool could not read."""
+        rows = [self._row(name, reason=problem.problem) for name, problem in self.file.problems.items()]
+        if not parts and not rows:
+            rows.append(replace(self.blank, n_files=1, reason="empty: no series in it"))
+        nothing = [part for part in parts if part.decision.view is None]
+        rows += [
+            self._part_row(part, why_no_view(part.decision, no_cine(max(part.header.n_frames)))) for part in nothing
+        ]
+        lost = {part.header.name: part.header.n_files - part.header.bounds[-1] for part in parts}
+        return rows + [self._row(name, n_files=n, reason=_LOST) for name, n in lost.items() if n > 0]
 
     def _view(self, view: View, candidates: Sequence[LegacyStack]) -> tuple[CineStack | None, list[Row]]:
         """The best candidate that can be read, and the rows of all."""
@@ -198,19 +191,13 @@ class _Import:
 
     def _part_row(self, part: Part, problem: str) -> Row:
         """A row for a whole series; `problem` is empty where it was stored."""
-        row = self._row(
-            part.header.name,
-            view=part.decision.view.value if part.decision.view else "",
-            confidence=part.decision.confidence,
-            n_files=sum(part.header.n_frames),
-            n_frames=max(part.header.n_frames),
-        )
-        return replace(row, reason=problem) if problem else replace(row, outcome=STORED, reason=part.decision.reason)
+        n_frames = part.header.n_frames
+        return series_row(self._row(part.header.name), part.decision, problem, sum(n_frames), max(n_frames))
 
     def _slice_row(self, part: Part, index: int, reason: str) -> Row:
-        n_frames = part.header.n_frames[index]
-        row = replace(self._part_row(part, reason), n_files=n_frames, n_frames=n_frames)
-        return replace(row, reason=f"{reason} (slice {index + 1} of {len(part.header.n_frames)} in the file)")
+        n_frames = part.header.n_frames
+        where = f"{reason} (slice {index + 1} of {len(n_frames)} in the file)"
+        return series_row(self._row(part.header.name), part.decision, where, n_frames[index], n_frames[index])
 
 
 def _is_used(part: Part, stack: LegacyStack) -> bool:
@@ -220,14 +207,3 @@ def _is_used(part: Part, stack: LegacyStack) -> bool:
 def _unused(part: Part, stack: LegacyStack) -> str:
     """Why a piece of a stored stack was not used; empty if it was."""
     return "" if _is_used(part, stack) else next(reason for one, _, reason in stack.left_out if one is part)
-
-
-def _why_no_view(part: Part) -> str:
-    most = max(part.header.n_frames)
-    is_cine = part.decision.final or most >= MIN_PHASES
-    return part.decision.reason if is_cine else f"no cine: {most} frames, fewer than {MIN_PHASES}"
-
-
-def _n_lost(part: Part) -> int:
-    header: LegacyHeader = part.header
-    return header.n_files - header.bounds[-1]

@@ -9,8 +9,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from preprocess.errors import PreprocessError
+from preprocess.privacy.keys import SiteKey
 
-__all__ = ["Crosswalk", "refuse_inside"]
+__all__ = ["Crosswalk", "crosswalk_lines", "refuse_inside"]
 
 _HEADER = ("kind", "hash", "identifier")
 
@@ -23,6 +24,20 @@ def refuse_inside(path: Path, store: Path, what: str) -> None:
     """
     if path.resolve().is_relative_to(store.resolve()):
         raise PreprocessError(f"the {what} may not lie inside the store", "stores are copied and shared")
+
+
+def crosswalk_lines(key: SiteKey, source: str, studies: Iterable[tuple[str, str]]) -> tuple[tuple[str, str, str], ...]:
+    """What the crosswalk says of a source: (kind, hash, identifier), sorted.
+
+    Args:
+        key: the site's key.
+        source: what identifies the source at the site.
+        studies: real identifiers of patient and study.
+    """
+    lines = {("source", key.source(source), source)}
+    for patient, study in studies:
+        lines |= {("patient", key.patient(patient), patient), ("study", key.study(patient, study), study)}
+    return tuple(sorted(lines))
 
 
 class Crosswalk:

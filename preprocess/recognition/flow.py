@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from preprocess.cines.series import Series
-from preprocess.dicom.frame import Image
+from preprocess.dicom.frame import Frame
 from preprocess.dicom.image_kind import FLOW, component_of
 
 __all__ = ["mark_flow"]
@@ -26,7 +26,7 @@ def mark_flow(series: Sequence[Series]) -> list[Series]:
     return [_marked(one) if moments and _is_scanned_with(one, moments) else one for one in series]
 
 
-def _moments(image: Image) -> list[_Moment]:
+def _moments(image: Frame) -> list[_Moment]:
     place = tuple(round(value, 1) for value in image.position)
     found: list[_Moment] = [(image.series_uid, image.trigger_time, place)]
     if len(image.acquired) >= _TIME_OF_DAY:

@@ -71,25 +71,18 @@ class Plane:
 def judge_planes(planes: Sequence[Plane]) -> list[Decision]:
     """The view of every cine of a study by geometry, with the named ones as anchors."""
     axis, is_own = estimate_axis(planes)
-    decisions: list[Decision] = []
-    long_axes: list[int] = []
-    for index, plane in enumerate(planes):
-        seen = short_axis(plane.normal, axis, own_axis=is_own)
-        if seen is None:
-            long_axes.append(index)
-        decisions.append(seen or Decision(None, 0.0, "geometry: long axis"))
-    stacks = [plane.centre for plane, seen in zip(planes, decisions, strict=True) if seen.view is View.SAX]
+    across_axis = [short_axis(plane.normal, axis, own_axis=is_own) for plane in planes]
+    decided = {index: seen for index, seen in enumerate(across_axis) if seen}
+    stacks = [planes[index].centre for index, seen in decided.items() if seen.view is View.SAX]
     middle = np.median(stacks, axis=0) if stacks else None
-    is_elsewhere = misses_left_ventricle([planes[index] for index in long_axes], axis, middle)
-    rest = []
-    for index, elsewhere in zip(long_axes, is_elsewhere, strict=True):
+    long_axes = {index: plane for index, plane in enumerate(planes) if index not in decided}
+    is_elsewhere = misses_left_ventricle([*long_axes.values()], axis, middle)
+    for index, elsewhere in zip(list(long_axes), is_elsewhere, strict=True):
         if elsewhere and planes[index].named is None:
-            decisions[index] = Decision(None, 0.0, "geometry: long axis that misses the left ventricle")
-        else:
-            rest.append(index)
-    for index, decision in zip(rest, name_rotations([planes[index] for index in rest], axis), strict=True):
-        decisions[index] = decision
-    return decisions
+            decided[index] = Decision(None, 0.0, "geometry: long axis that misses the left ventricle")
+            del long_axes[index]
+    decided.update(zip(long_axes, name_rotations([*long_axes.values()], axis), strict=True))
+    return [decided[index] for index in range(len(planes))]
 
 
 def estimate_axis(planes: Sequence[Plane]) -> tuple[Vector, bool]:
@@ -153,11 +146,7 @@ def misses_left_ventricle(planes: Sequence[Plane], axis: Vector, middle: Vector 
     depth = float(np.mean([plane.centre @ axis for plane in planes])) if planes else 0.0
     lines = [_line(plane, axis, depth, base) for plane in planes]
     is_right = [middle is not None and _is_right_of(base @ middle, *line) for line in lines]
-    meetings = [
-        np.linalg.solve(np.stack([one[0], two[0]]), np.array([one[1], two[1]]))
-        for one, two in combinations(lines, 2)
-        if angle_between_lines(one[0], two[0]) >= _CROSSING
-    ]
+    meetings = _meetings(lines)
     if len(planes) < 3 or not meetings:
         return is_right
 
@@ -166,6 +155,15 @@ def misses_left_ventricle(planes: Sequence[Plane], axis: Vector, middle: Vector 
 
     best = max(meetings, key=lambda point: (int(np.sum(distances(point) <= _ON_AXIS)), float(point[0])))
     return [bool(distance > _OFF_AXIS) for distance in distances(best)]
+
+
+def _meetings(lines: Sequence[tuple[Vector, float]]) -> list[Vector]:
+    """The points `[2]` in which two lines, by normal and offset, cross at a good angle."""
+    return [
+        np.linalg.solve(np.stack([first, second]), np.array([offset, other]))
+        for (first, offset), (second, other) in combinations(lines, 2)
+        if angle_between_lines(first, second) >= _CROSSING
+    ]
 
 
 def _line(plane: Plane, axis: Vector, depth: float, base: Vector) -> tuple[Vector, float]:
@@ -183,17 +181,8 @@ def _is_right_of(middle: Vector, normal: Vector, offset: float) -> bool:
 def name_rotations(planes: Sequence[Plane], axis: Vector) -> list[Decision]:
     """Name long-axis planes by their rotations, together: the most likely views for one common roll of the heart."""
     rotations = [rotation_about(plane.normal, axis) for plane in planes]
-    groups = _groups(rotations)
-    if len(groups) > _MOST_GROUPS:
-        groups = [[index] for index in range(len(planes))]
-        labels = [_best_labels([rotations[index]], [[*ROTATIONS]]) for index in range(len(planes))]
-        named = [(one[0][0], one[1][0]) for one in labels]
-    else:
-        middles = [_middle([rotations[index] for index in group]) for group in groups]
-        views, margins = _best_labels(middles, [_choices([planes[index] for index in group]) for group in groups])
-        named = list(zip(views, margins, strict=True))
     decisions = [Decision(None, 0.0, "")] * len(planes)
-    for group, (view, margin) in zip(groups, named, strict=True):
+    for group, (view, margin) in _named_groups(planes, rotations):
         confidence = round(0.8 - 0.4 * float(np.exp(-margin)), 2)
         for index in group:
             reason = f"geometry: long axis, rotated by {rotations[index]:.0f}°"
@@ -201,10 +190,20 @@ def name_rotations(planes: Sequence[Plane], axis: Vector) -> list[Decision]:
     return decisions
 
 
+def _named_groups(planes: Sequence[Plane], rotations: Sequence[float]) -> list[tuple[list[int], tuple[View, float]]]:
+    """Planes that are repeats of one view, by their places: the view, and by how much it beats any other."""
+    groups = _groups(rotations)
+    if len(groups) > _MOST_GROUPS:
+        return [([index], _best_labels([angle], [[*ROTATIONS]])[0]) for index, angle in enumerate(rotations)]
+    middles = [_middle([rotations[index] for index in group]) for group in groups]
+    choices = [_choices([planes[index] for index in group]) for group in groups]
+    return list(zip(groups, _best_labels(middles, choices), strict=True))
+
+
 def _groups(rotations: Sequence[float]) -> list[list[int]]:
     """Planes of nearly the same rotation, which are repeats of one view."""
     groups: list[list[int]] = []
-    for index in sorted(range(len(rotations)), key=lambda one: rotations[one]):
+    for index in sorted(range(len(rotations)), key=lambda index: rotations[index]):
         home = next(
             (group for group in groups if abs(turn(rotations[index], rotations[group[0]])) <= _SAME_PLANE), None
         )
@@ -217,7 +216,7 @@ def _groups(rotations: Sequence[float]) -> list[list[int]]:
 
 def _middle(rotations: Sequence[float]) -> float:
     """The mean of nearly equal rotations, which may lie on both sides of 0° = 180°."""
-    return rotations[0] + float(np.mean([turn(one, rotations[0]) for one in rotations]))
+    return rotations[0] + float(np.mean([turn(rotation, rotations[0]) for rotation in rotations]))
 
 
 def _choices(planes: Sequence[Plane]) -> list[View]:
@@ -225,7 +224,7 @@ def _choices(planes: Sequence[Plane]) -> list[View]:
     return [view for view in ROTATIONS if not named or view in named]
 
 
-def _best_labels(rotations: Sequence[float], choices: Sequence[list[View]]) -> tuple[list[View], list[float]]:
+def _best_labels(rotations: Sequence[float], choices: Sequence[list[View]]) -> list[tuple[View, float]]:
     """The cheapest views for some rotations, and by how much each beats the best labelling without it."""
     costs = {labels: _cost(rotations, labels) for labels in product(*choices)}
     best = min(costs, key=lambda labels: costs[labels])
@@ -233,7 +232,7 @@ def _best_labels(rotations: Sequence[float], choices: Sequence[list[View]]) -> t
     for index, view in enumerate(best):
         others = [cost for labels, cost in costs.items() if labels[index] is not view]
         margins.append(min(others) - costs[best] if others else np.inf)
-    return list(best), margins
+    return list(zip(best, margins, strict=True))
 
 
 def _cost(rotations: Sequence[float], labels: Sequence[View]) -> float:

@@ -9,8 +9,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from preprocess.cines.series import MIN_PHASES, Series
-from preprocess.dicom.frame import Image
+from preprocess.cines.series import MIN_PHASES, Series, centre
 from preprocess.recognition.names import Decision, by_description
 from preprocess.recognition.planes import Plane, estimate_axis, judge_planes
 from preprocess.recognition.site_rules import SiteRules
@@ -80,22 +79,17 @@ def recognise(series: Sequence[Series], is_cine: Sequence[bool], rules: SiteRule
         is_cine: for each of them, whether any slice has the frames of a cine; others are not judged by geometry.
         rules: the site's own rules about names.
     """
-    decisions = [decide(one, rules) for one in series]
-    judged = [
-        index
-        for index, (decision, cine) in enumerate(zip(decisions, is_cine, strict=True))
-        if cine and not decision.final and (decision.view or _is_gated(series[index]))
-    ]
+    decisions = [decide(group, rules) for group in series]
+    undecided = [index for index, decision in enumerate(decisions) if is_cine[index] and not decision.final]
+    judged = [index for index in undecided if decisions[index].view or _is_gated(series[index])]
     planes = [_plane(series[index], decisions[index]) for index in judged]
     _, is_own = estimate_axis(planes)
     for index, seen in zip(judged, judge_planes(planes), strict=True):
         decisions[index] = _settle(decisions[index], seen, is_own)
-    return [
-        replace(decision, reason=f"{decision.reason}; no trigger times of one heart beat")
-        if cine and not decision.final and decision.view is None and index not in judged
-        else decision
-        for index, (decision, cine) in enumerate(zip(decisions, is_cine, strict=True))
-    ]
+    for index in set(undecided).difference(judged):
+        reason = f"{decisions[index].reason}; no trigger times of one heart beat"
+        decisions[index] = replace(decisions[index], reason=reason)
+    return decisions
 
 
 def _is_gated(series: Series) -> bool:
@@ -113,14 +107,7 @@ def _plane(series: Series, decision: Decision) -> Plane:
     positions = np.array([image.position for image in series.images], dtype=np.float64)
     along = positions @ series.normal
     first = series.images[int(np.argsort(along)[len(along) // 2])]
-    return Plane(series.normal, _centre(first), float(np.ptp(along)), decision.view if decision.tier == 3 else None)
-
-
-def _centre(image: Image) -> np.ndarray:
-    """Middle of the field of view `[3]`, mm."""
-    row, column = np.array(image.orientation[:3]), np.array(image.orientation[3:])
-    right, down = (image.cols - 1) / 2 * image.spacing[1], (image.rows - 1) / 2 * image.spacing[0]
-    return np.asarray(np.array(image.position) + right * row + down * column)
+    return Plane(series.normal, centre(first), float(np.ptp(along)), decision.view if decision.tier == 3 else None)
 
 
 def _settle(decision: Decision, seen: Decision, own_axis: bool) -> Decision:

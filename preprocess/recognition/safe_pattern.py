@@ -48,15 +48,22 @@ def _problem(text: str) -> tuple[str, str]:
             "holds something other than letters, digits, spaces and | ( ) [ ] ^ $ . ? * + { }",
             "names are brought to small letters and digits, in words with one space between them; see docs/views.md",
         )
-    repeats = [part in {"*", "+"} or part.startswith("{") for part in parts]
-    if any(first == ")" and repeated for (first, _), repeated in zip(pairwise(parts), repeats[1:], strict=True)):
+    if any(before == ")" and _repeats(part) for before, part in pairwise(parts)):
         return "repeats a group", "only ? may follow a bracket"
-    literal = "".join(part if len(part) == 1 else "\x00" for part in parts)
-    if re.search(r"[0-9][A-Za-z]|[A-Za-z][0-9]", literal):
+    if _has_digit_beside_letter(parts):
         return "has a digit beside a letter, which no name has in its normal form", "write '4 ch' for 4CH"
-    open_ends = sum(repeats)
+    open_ends = sum(map(_repeats, parts))
     choices = open_ends + sum(part in {"?", "|"} for part in parts)
     if open_ends > _MOST_OPEN_ENDS or choices > _MOST_CHOICES:
         limits = f"more than {_MOST_OPEN_ENDS} of * + {{n}}, or {_MOST_CHOICES} of these with ? and |"
         return f"could take long ({limits})", "use several rules; a pattern is searched anywhere in a name"
     return "", ""
+
+
+def _has_digit_beside_letter(parts: list[str]) -> bool:
+    literal = "".join(part if len(part) == 1 else "\x00" for part in parts)
+    return re.search(r"[0-9][A-Za-z]|[A-Za-z][0-9]", literal) is not None
+
+
+def _repeats(part: str) -> bool:
+    return part in {"*", "+"} or part.startswith("{")

@@ -193,18 +193,20 @@ def _tar_members(
         bounded.next_member()
         if index >= limits.members:
             raise PreprocessError(f"archive has more than {limits.members} entries (refused)")
-        if info.isdir() or index not in wanted:
-            continue
-        if not info.isreg() or info.issparse():
-            yield Skipped("link, device or sparse entry in an archive")
-        elif _unsafe(info.name):
-            yield Skipped("entry name leaves the archive")
-        elif info.size > limits.member_bytes:
-            raise PreprocessError("archive has an entry beyond the size limit (refused)")
-        else:
-            file = tar.extractfile(info)
-            data = file.read() if file else b""
-            yield Member(data, index, info.name) if len(data) == info.size else Skipped("entry is cut off")
+        if not info.isdir() and index in wanted:
+            yield _tar_member(tar, info, index, limits)
+
+
+def _tar_member(tar: tarfile.TarFile, info: tarfile.TarInfo, index: int, limits: Limits) -> Member | Skipped:
+    if not info.isreg() or info.issparse():
+        return Skipped("link, device or sparse entry in an archive")
+    if _unsafe(info.name):
+        return Skipped("entry name leaves the archive")
+    if info.size > limits.member_bytes:
+        raise PreprocessError("archive has an entry beyond the size limit (refused)")
+    file = tar.extractfile(info)
+    data = file.read() if file else b""
+    return Member(data, index, info.name) if len(data) == info.size else Skipped("entry is cut off")
 
 
 def _zip(path: Path, limits: Limits, wanted: Container[int]) -> Iterator[Member | Skipped]:

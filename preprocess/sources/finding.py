@@ -12,7 +12,7 @@ from preprocess.dicom.elements import study_uid_of
 from preprocess.errors import PreprocessError
 from preprocess.privacy.keys import SiteKey, default_key_path
 from preprocess.sources.archives import is_archive
-from preprocess.sources.sites import identify
+from preprocess.sources.sites import Site, identify
 
 __all__ = ["Shard", "Source", "find_sources"]
 
@@ -80,7 +80,7 @@ class Shard:
         return int(source, 16) % self.count == self.index - 1
 
 
-def find_sources(inputs: Sequence[Path], store: Path, *, ids_from_headers: bool = False) -> list[Source]:
+def find_sources(inputs: Sequence[Path], store: Path, sites: Sequence[Site]) -> list[Source]:
     """Find archives and folders of files under the inputs, in a fixed order.
 
     Archives and folders that a public data set names as parts of one study are one source, and so are folders whose
@@ -89,7 +89,7 @@ def find_sources(inputs: Sequence[Path], store: Path, *, ids_from_headers: bool 
     Args:
         inputs: folders, archives or single files.
         store: passed over, and so is the folder of its key.
-        ids_from_headers: only headers say what belongs together, see `preprocess.sources.sites`.
+        sites: data sets whose names say what belongs together; none where only headers do.
 
     Raises:
         PreprocessError: an input does not exist.
@@ -99,7 +99,7 @@ def find_sources(inputs: Sequence[Path], store: Path, *, ids_from_headers: bool 
         if not given.exists():
             raise PreprocessError(f"input {number} does not exist", "check --input")
         for path in _walk(given.resolve(), store.resolve()):
-            identity = None if ids_from_headers else identify(path)
+            identity = identify(path, sites)
             groups.setdefault(identity or (_study_of(path) if path.is_dir() else path), set()).add(path)
     return sorted((Source(tuple(sorted(paths))) for paths in groups.values()), key=lambda source: source.paths)
 

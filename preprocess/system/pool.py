@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing import get_context, parent_process
 from typing import Generic, TypeVar
 
@@ -84,31 +84,61 @@ def _drain(
     n_flying: int,
 ) -> Iterator[Done[Task, Result] | Failed[Task]]:
     """Work until nothing waits, or until the pool breaks: what was in flight then is suspect."""
-    flying: dict[Future[Result], Task] = {}
-    is_broken = False
+    flight = _Flight(pool, function, n_flying)
     try:
-        while flying or (waiting and not is_broken):
-            while waiting and len(flying) < n_flying and not is_broken:
-                try:
-                    flying[pool.submit(function, waiting[0])] = waiting[0]
-                    waiting.popleft()
-                except BrokenProcessPool:
-                    is_broken = True
-            finished, _ = wait(flying, return_when=FIRST_COMPLETED)
+        while flight.is_on(waiting):
+            flight.fill(waiting)
+            finished, _ = wait(flight.tasks, return_when=FIRST_COMPLETED)
             for future in finished:
-                task, error = flying.pop(future), future.exception()
-                if isinstance(error, BrokenProcessPool):
-                    is_broken = True
-                    suspects.append(task)
-                elif error is None:
-                    yield Done(task, future.result())
-                elif isinstance(error, Exception):
-                    yield Failed(task, error)
-                else:
-                    raise error
+                yield from flight.landed(future, suspects)
     finally:
-        for future in flying:
+        for future in flight.tasks:
             future.cancel()
+
+
+@dataclass
+class _Flight(Generic[Task, Result]):
+    """The tasks that a pool works on.
+
+    Attributes:
+        pool: where they run.
+        function: what is done.
+        most: tasks in flight at once.
+        tasks: those in flight.
+        is_broken: a process died, and the pool with it.
+    """
+
+    pool: Executor
+    function: Callable[[Task], Result]
+    most: int
+    tasks: dict[Future[Result], Task] = field(default_factory=dict)
+    is_broken: bool = False
+
+    def is_on(self, waiting: deque[Task]) -> bool:
+        """Whether anything is in flight or may begin."""
+        return bool(self.tasks) or (bool(waiting) and not self.is_broken)
+
+    def fill(self, waiting: deque[Task]) -> None:
+        """Begin what waits, as long as there is room."""
+        while waiting and len(self.tasks) < self.most and not self.is_broken:
+            try:
+                self.tasks[self.pool.submit(self.function, waiting[0])] = waiting[0]
+                waiting.popleft()
+            except BrokenProcessPool:
+                self.is_broken = True
+
+    def landed(self, future: Future[Result], suspects: list[Task]) -> Iterator[Done[Task, Result] | Failed[Task]]:
+        """The result of a finished task; none, but a suspect, where the pool broke."""
+        task, error = self.tasks.pop(future), future.exception()
+        if isinstance(error, BrokenProcessPool):
+            self.is_broken = True
+            suspects.append(task)
+        elif error is None:
+            yield Done(task, future.result())
+        elif isinstance(error, Exception):
+            yield Failed(task, error)
+        else:
+            raise error
 
 
 def _pool(workers: int) -> Executor:

@@ -7,7 +7,8 @@ from dataclasses import replace
 from functools import cache
 
 from preprocess.cines.series import MIN_PHASES, Series, acquisitions, split_series
-from preprocess.dicom.frame import Image, read_images
+from preprocess.dicom.frame import Frame
+from preprocess.dicom.reading import read_images
 from preprocess.phantom.patients import PhantomPatient, PhantomStudy, sample_patient
 from preprocess.phantom.scanner.planes import Plane
 from preprocess.phantom.scanner.series import SeriesPlan, plan_series
@@ -37,7 +38,7 @@ def series_of(plan: SeriesPlan, study: PhantomStudy, uid: str, description: str 
     )
 
 
-def _image(plane: Plane, uid: str, description: str, number: int, plan: SeriesPlan, time: float) -> Image:
+def _image(plane: Plane, uid: str, description: str, number: int, plan: SeriesPlan, time: float) -> Frame:
     grid = plane.grid
     return replace(
         _template(),
@@ -58,7 +59,7 @@ def _image(plane: Plane, uid: str, description: str, number: int, plan: SeriesPl
 
 
 @cache
-def _template() -> Image:
+def _template() -> Frame:
     return read_images(encode(dataset(SeriesSpec(), 0, 0)))[0]
 
 

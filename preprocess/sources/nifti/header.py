@@ -16,7 +16,7 @@ import numpy.typing as npt
 from nibabel.spatialimages import HeaderDataError
 from nibabel.wrapstruct import WrapStructError
 
-from preprocess.cines.series import MIN_PHASES
+from preprocess.cines.series import no_cine
 from preprocess.errors import PreprocessError
 from preprocess.system.quiet import quiet
 
@@ -73,13 +73,7 @@ def read_form(block: bytes) -> Form:
 
 
 def _read_form(header: Any) -> Form:
-    shape = tuple(int(size) for size in header.get_data_shape())
-    shape = shape[:4] if all(size == 1 for size in shape[4:]) else shape
-    n_frames = shape[3] if len(shape) > 3 else 1
-    if not 3 <= len(shape) <= 4 or min(shape) < 1:
-        raise PreprocessError("NIfTI file is no series of volumes (x, y, z, t)")
-    if n_frames < MIN_PHASES:
-        raise PreprocessError(f"no cine: {n_frames} frames, fewer than {MIN_PHASES}")
+    shape = _shape(header)
     kind = header.get_data_dtype()
     if kind.kind not in "iuf" or kind.itemsize > 8:
         raise PreprocessError("NIfTI file of complex numbers, colours or long doubles")
@@ -88,9 +82,8 @@ def _read_form(header: Any) -> Form:
         raise ValueError("offset")
     slope, intercept = header.get_slope_inter()
     space, time = header.get_xyzt_units()
-    x, y, z = shape[:3]
     return Form(
-        shape=(x, y, z, n_frames),
+        shape=shape,
         kind=kind,
         offset=int(offset),
         slope=1.0 if slope is None else float(slope),
@@ -98,6 +91,18 @@ def _read_form(header: Any) -> Form:
         affine=_affine(header) * _MM[space],
         step=float(header["pixdim"][4]) * _MS.get(time, math.nan),
     )
+
+
+def _shape(header: Any) -> tuple[int, int, int, int]:
+    """(x, y, z, t) of a cine."""
+    shape = tuple(int(size) for size in header.get_data_shape())
+    shape = shape[:4] if all(size == 1 for size in shape[4:]) else shape
+    if not 3 <= len(shape) <= 4 or min(shape) < 1:
+        raise PreprocessError("NIfTI file is no series of volumes (x, y, z, t)")
+    x, y, z, t = (*shape, 1)[:4]
+    if reason := no_cine(t):
+        raise PreprocessError(reason)
+    return x, y, z, t
 
 
 def _affine(header: Any) -> npt.NDArray[np.float64]:

@@ -13,14 +13,14 @@ from preprocess.cines.pixels import Bits
 from preprocess.errors import PreprocessError
 from preprocess.store.intensity import PERCENTILES
 
-__all__ = ["Pixels", "window"]
+__all__ = ["window"]
 
 Values = npt.NDArray[Any]
-Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
+_Stored = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 _WIDEST: dict[Bits, int] = {8: 1 << 17, 16: (1 << 16) - 1}  # ranges that stay integers, as for DICOM
 
 
-def window(values: Values, slope: float, intercept: float, bits: Bits) -> tuple[Pixels, tuple[float, float]]:
+def window(values: Values, slope: float, intercept: float, bits: Bits) -> tuple[_Stored, tuple[float, float]]:
     """Map a stack to what is stored.
 
     Integers get what DICOM gets: 8 bits are the values between `PERCENTILES`, 16 bits the stored values. Fractions get
@@ -70,7 +70,7 @@ def _finite(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     return np.nan_to_num(values, copy=False, nan=float(low), posinf=float(high), neginf=float(low))
 
 
-def _fractions(values: npt.NDArray[np.float32], bits: Bits) -> tuple[Pixels, tuple[float, float]]:
+def _fractions(values: npt.NDArray[np.float32], bits: Bits) -> tuple[_Stored, tuple[float, float]]:
     levels, kind = (255.0, np.uint8) if bits == 8 else (65_535.0, np.uint16)
     bottom, top = _ranked(values) if bits == 8 else (float(values.min()), float(values.max()))
     top = top if top > bottom else bottom + 1.0

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import PurePath
+from preprocess.sources.sites.identity import Identity
+from preprocess.sources.sites.protocol import Aside, LabelOption, LabelRow, Site, SiteLabels, SiteVolume
+from preprocess.sources.sites.registry import identify, known_sites, register_site, registered_site
 
-from preprocess.sources.sites import acdc, kaggle, ukbiobank
-from preprocess.sources.sites.identity import Identity, Layout
-
-__all__ = ["Identity", "Layout", "identify"]
-
-
-def identify(path: PurePath) -> Identity | None:
-    """The patient and study that a path names, or None where it is none of the known data sets'.
-
-    Args:
-        path: of an archive, of a folder, or of a member as `archive path / member name`.
-    """
-    return ukbiobank.identify(path) or kaggle.identify(path) or acdc.identify(path)
+__all__ = [
+    "Aside",
+    "Identity",
+    "LabelOption",
+    "LabelRow",
+    "Site",
+    "SiteLabels",
+    "SiteVolume",
+    "identify",
+    "known_sites",
+    "register_site",
+    "registered_site",
+]

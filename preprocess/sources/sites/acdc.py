@@ -1,67 +1,110 @@
 """ACDC (Automated Cardiac Diagnosis Challenge): short-axis cines as `patientNNN_4d.nii.gz`, and what lies beside them.
 
-A patient's folder also holds single phases, their segmentations and `Info.cfg`, whose group becomes a label.
+A patient's folder also holds single phases, their segmentations and `Info.cfg`, whose `Group: DCM` becomes a label.
 """
 
 from __future__ import annotations
 
+import os
 import re
-from pathlib import PurePath
+from collections.abc import Iterator, Sequence
+from enum import Enum
+from pathlib import Path, PurePath
 
-from preprocess.cines.pixels import Bits
-from preprocess.sources.sites.identity import Identity, Layout, parts_of
-from preprocess.store.study import CineStack
+from preprocess.errors import PreprocessError
+from preprocess.sources.sites.identity import Identity, parts_of
+from preprocess.sources.sites.protocol import Aside, LabelOption, LabelRow, Site, SiteLabels
+from preprocess.store.views import View
 
-__all__ = ["IN_ORDER", "SIDE_FILE", "UNORDERED", "identify", "is_side_file", "is_volume", "read_volume", "reason"]
+__all__ = ["SIDE_FILE", "Acdc", "Group"]
 
 SIDE_FILE = "ACDC side file (single phase, segmentation or text), not the cine"
-IN_ORDER = "file name: ACDC short axis; slices from base to apex"
-UNORDERED = "file name: ACDC short axis; slices as in the file, its affine does not tell base from apex"
 
-PATIENT = re.compile(r"patient\d{3}", re.ASCII)
+_PATIENT = re.compile(r"patient\d{3}", re.ASCII)
 _VOLUME = re.compile(r"(patient\d{3})_4d\.nii(?:\.gz)?", re.ASCII)
 _SIDE_FILE = re.compile(r"patient\d{3}_(?:frame\d{2,3}(?:_gt)?|4d_gt)\.nii(?:\.gz)?|MANDATORY_CITATION\.md", re.ASCII)
+_INFO, _GROUP = "Info.cfg", "Group"
+_LARGEST = 64 << 10  # bytes of an Info.cfg; real ones have six lines
 
 
-def identify(path: PurePath) -> Identity | None:
-    """The patient of a 4-D volume."""
-    parts = parts_of(path)
-    name = _VOLUME.fullmatch(parts[-1]) if parts else None
-    return Identity(name[1], name[1], Layout.ACDC) if name else None
+class Group(Enum):
+    """What ACDC's patients have."""
+
+    NOR = "NOR"
+    MINF = "MINF"
+    DCM = "DCM"
+    HCM = "HCM"
+    RV = "RV"
 
 
-def is_volume(name: str) -> bool:
-    """True for the name of a cine, with or without folders."""
-    return identify(PurePath(name)) is not None
+class Acdc(Site):
+    """Volumes, side files and diagnostic groups."""
+
+    name = "acdc"
+    title = "ACDC"
+    files = "volumes patientNNN_4d.nii.gz of ACDC"
+    label_option = LabelOption("FOLDER", "unpacked ACDC, for its diagnostic groups")
+
+    def identify(self, path: PurePath) -> Identity | None:
+        """The patient of a 4-D volume."""
+        parts = parts_of(path)
+        found = _VOLUME.fullmatch(parts[-1]) if parts else None
+        return Identity(found[1], found[1], self.name) if found else None
+
+    def aside(self, path: PurePath) -> Aside | None:
+        """What a patient's folder holds beside the cine; a lone `Info.cfg` counts, one of another folder does not."""
+        parts = parts_of(path)
+        if not parts:
+            return None
+        if parts[-1] == _INFO:
+            is_own = len(parts) == 1 or _PATIENT.fullmatch(parts[-2]) is not None
+        else:
+            is_own = _SIDE_FILE.fullmatch(parts[-1]) is not None
+        return Aside(SIDE_FILE) if is_own else None
+
+    def volume_view(self, path: PurePath) -> View | None:
+        """All images of the data set are short-axis cines."""
+        return View.SAX
+
+    def labels(self, paths: Sequence[Path]) -> SiteLabels:
+        """A column of 0 and 1 for each group.
+
+        Raises:
+            PreprocessError: there is no `patientNNN/Info.cfg` under a folder.
+        """
+        rows = tuple(_row(file) for folder in paths for file in _info_files(folder))
+        return SiteLabels(tuple(group.value for group in Group), rows)
 
 
-def is_side_file(name: str) -> bool:
-    """True for what a patient's folder holds beside the cine; a lone `Info.cfg` counts, one of another folder not."""
-    parts = parts_of(name)
-    if not parts:
-        return False
-    if parts[-1] == "Info.cfg":
-        return len(parts) == 1 or PATIENT.fullmatch(parts[-2]) is not None
-    return _SIDE_FILE.fullmatch(parts[-1]) is not None
+def _info_files(folder: Path) -> Iterator[Path]:
+    is_empty = True
+    for root, folders, files in os.walk(folder.resolve()):
+        folders.sort()
+        if _INFO in files and _PATIENT.fullmatch(Path(root).name):
+            is_empty = False
+            yield Path(root) / _INFO
+    if is_empty:
+        raise PreprocessError(f"no patientNNN/Info.cfg under {folder}", "name the unpacked folder of ACDC")
 
 
-def read_volume(data: bytes, bits: Bits) -> CineStack:
-    """Read a 4-D NIfTI-1 file (`.nii` or `.nii.gz`) as a short-axis stack, see `preprocess.sources.nifti.volume`.
-
-    Args:
-        data: the whole file.
-        bits: as for DICOM: 8 maps the robust window to 0–255, 16 keeps stored integers.
-
-    Raises:
-        PreprocessError: not such a file, damaged, of absurd size, or no cine.
-    """
-    from preprocess.sources.nifti.volume import read_stack
-
-    return read_stack(data, bits)
+def _row(file: Path) -> LabelRow:
+    patient, stated = file.parent.name, _stated_group(file)
+    known = [group.value for group in Group]
+    if stated not in known:
+        reason = f"the group is none of {', '.join(known)}"
+        return LabelRow(patient, patient, stated, ("",) * len(known), reason)
+    return LabelRow(patient, patient, stated, tuple("1" if stated == name else "0" for name in known))
 
 
-def reason(stack: CineStack) -> str:
-    """What the ledger says of a stored volume: `IN_ORDER`, or `UNORDERED` where the plane is no short-axis plane."""
-    from preprocess.sources.nifti.volume import is_short_axis
-
-    return IN_ORDER if is_short_axis(stack.image_orientation) else UNORDERED
+def _stated_group(file: Path) -> str:
+    """The value of the line `Group: …`; empty where there is none or the file cannot be read."""
+    try:
+        with file.open("rb") as stream:
+            text = stream.read(_LARGEST).decode("utf-8-sig", errors="replace")
+    except OSError:
+        return ""
+    for line in text.splitlines():
+        name, _, value = line.partition(":")
+        if name.strip() == _GROUP:
+            return value.strip()
+    return ""

@@ -4,33 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum
 from pathlib import PurePath
 
-__all__ = ["Identity", "Layout", "parts_of"]
-
-
-class Layout(Enum):
-    """A public data set that puts the identity into file names."""
-
-    UKBIOBANK = "ukbiobank"
-    KAGGLE = "kaggle"
-    ACDC = "acdc"
+__all__ = ["Identity", "parts_of"]
 
 
 @dataclass(frozen=True)
 class Identity:
-    """A patient and a study as the data set names them; hashed with `SiteKey` before anything is written.
+    """A patient and a study as a data set names them; hashed with `SiteKey` before anything is written.
 
     Attributes:
         patient: goes into `SiteKey.patient(patient)`.
         study: goes into `SiteKey.study(patient, study)`.
-        layout: the data set.
+        site: name of the data set.
     """
 
     patient: str
     study: str
-    layout: Layout
+    site: str
 
 
 def parts_of(path: PurePath | str) -> Sequence[str]:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import PurePath
 
 from preprocess.errors import PreprocessError
-from preprocess.sources.sites.identity import Identity, Layout, parts_of
+from preprocess.sources.sites.identity import Identity, parts_of
+from preprocess.sources.sites.protocol import Aside, Site
 
-__all__ = ["FIELDS", "MANIFEST", "MISSING", "identify", "is_manifest", "missing_files"]
+__all__ = ["FIELDS", "MANIFEST", "MISSING", "UkBiobank", "is_manifest", "missing_files"]
 
 FIELDS = {
     20207: "scout",
@@ -36,13 +37,29 @@ _ARCHIVE = re.compile(
 _LARGEST_MANIFEST = 16 << 20  # bytes; real ones have a few hundred rows
 
 
-def identify(path: PurePath) -> Identity | None:
-    """Participant and visit from the name of an archive, also for a path inside of it."""
-    for part in reversed(parts_of(path)):
-        name = _ARCHIVE.fullmatch(part)
-        if name:
-            return Identity(name["eid"], f"{name['eid']}_{name['instance']}", Layout.UKBIOBANK)
-    return None
+class UkBiobank(Site):
+    """The archives, and their manifests."""
+
+    name = "ukbiobank"
+    title = "UK Biobank"
+    files = "archives <eid>_<field>_<instance>_<array>.zip of UK Biobank"
+
+    def identify(self, path: PurePath) -> Identity | None:
+        """Participant and visit from the name of an archive, also for a path inside of it."""
+        for part in reversed(parts_of(path)):
+            found = _ARCHIVE.fullmatch(part)
+            if found:
+                return Identity(found["eid"], f"{found['eid']}_{found['instance']}", self.name)
+        return None
+
+    def aside(self, path: PurePath) -> Aside | None:
+        """The manifest of an archive."""
+        return Aside(MANIFEST, is_manifest=True) if is_manifest(str(path)) and self.identify(path) else None
+
+    def missing(self, manifest: bytes, present: Collection[str]) -> Mapping[str, int]:
+        """How many files the download lacks, see `missing_files`."""
+        n_missing = len(missing_files(manifest, present))
+        return {MISSING: n_missing} if n_missing else {}
 
 
 def is_manifest(name: str) -> bool:

@@ -11,7 +11,8 @@ import pytest
 from preprocess.cines.pixels import decode, stack_pixels
 from preprocess.cines.series import Acquisition, acquisitions, split_series
 from preprocess.dicom.elements import quiet_pydicom
-from preprocess.dicom.frame import Image, read_images
+from preprocess.dicom.frame import Frame
+from preprocess.dicom.reading import read_images
 from preprocess.errors import PreprocessError
 from tests.support.enhanced import enhanced
 from tests.support.factories import SeriesSpec, dataset, datasets, encode, pixels
@@ -104,7 +105,7 @@ def test_damaged_compressed_pixels_are_an_error() -> None:
 @pytest.mark.parametrize("compress", [False, True])
 def test_enhanced_frames_are_sorted_into_slices(compress: bool) -> None:
     data, spec = enhanced(compress)
-    images: list[Image] = read_images(data)
+    images: list[Frame] = read_images(data)
     assert len({image.instance_uid for image in images}) == 24
     (one,) = split_series(images)
     stack, _ = stack_pixels(acquisitions(one), 16)

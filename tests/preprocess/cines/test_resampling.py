@@ -12,7 +12,7 @@ from preprocess.cines.resampling import Grid
 from preprocess.cines.series import acquisitions, split_series
 from preprocess.conversion.job import Job
 from preprocess.conversion.source import process_source
-from preprocess.dicom.frame import read_images
+from preprocess.dicom.reading import read_images
 from preprocess.errors import PreprocessError
 from preprocess.privacy.keys import SiteKey
 from preprocess.sources.finding import Source

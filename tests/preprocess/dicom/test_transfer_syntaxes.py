@@ -20,7 +20,7 @@ from pydicom.pixels import get_decoder
 from preprocess.cines.pixels import PixelRules, decode, make_stack
 from preprocess.cines.series import acquisitions, split_series
 from preprocess.dicom.elements import quiet_pydicom, study_uid_of
-from preprocess.dicom.frame import read_images
+from preprocess.dicom.reading import read_images
 from preprocess.errors import PreprocessError
 from preprocess.store.views import View
 from tests.support.codings import CODINGS, compressed

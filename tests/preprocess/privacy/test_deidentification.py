@@ -23,7 +23,7 @@ from pydicom.sequence import Sequence
 from preprocess.cines.facts import study_info
 from preprocess.cli import main
 from preprocess.dicom.elements import quiet_pydicom
-from preprocess.dicom.frame import read_images
+from preprocess.dicom.reading import read_images
 from preprocess.errors import PreprocessError
 from preprocess.store.manifest import read_manifest
 from tests.support.factories import SAX, SeriesSpec, dataset, datasets, encode, write_folder, write_tgz, write_zip

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from preprocess.cines.series import Series, split_series
-from preprocess.dicom.frame import read_images
+from preprocess.dicom.reading import read_images
 from preprocess.geometry import angle_between_lines, plane_normal, unit
 from preprocess.phantom import patients
 from preprocess.phantom.anatomy.arrays import unit as phantom_unit

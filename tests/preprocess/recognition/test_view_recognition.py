@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from preprocess.cines.series import Series, split_series
-from preprocess.dicom.frame import read_images
+from preprocess.dicom.reading import read_images
 from preprocess.geometry import plane_normal, unit
 from preprocess.recognition.angles import by_geometry, long_axis
 from preprocess.recognition.names import by_description

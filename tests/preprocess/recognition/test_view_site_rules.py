@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from preprocess.cines.series import Series, split_series
-from preprocess.dicom.frame import read_images
+from preprocess.dicom.reading import read_images
 from preprocess.errors import PreprocessError
 from preprocess.recognition.recognise import decide, described, recognise
 from preprocess.recognition.safe_pattern import safe_pattern

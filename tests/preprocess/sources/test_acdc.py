@@ -7,6 +7,7 @@ import itertools
 import struct
 import tracemalloc
 import zlib
+from pathlib import PurePath
 from typing import Any
 
 import nibabel as nib
@@ -15,16 +16,25 @@ import pytest
 
 from preprocess.cines.pixels import stack_pixels
 from preprocess.cines.series import acquisitions, split_series
-from preprocess.dicom.frame import read_images
+from preprocess.dicom.reading import read_images
 from preprocess.errors import PreprocessError
+from preprocess.sources.nifti.volume import read_stack
 from preprocess.sources.nifti.window import window
-from preprocess.sources.sites import acdc
+from preprocess.sources.sites.acdc import Acdc
 from preprocess.store.study import CineStack
+from preprocess.store.views import View
 from tests.support.factories import AXIAL, SAX, SeriesSpec, dataset, encode, pixels
 from tests.support.reference import shared
 
 SHAPE = (7, 6, 5, 12)  # x, y, z, t
 LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
+IN_ORDER = "file name: ACDC short axis; slices from base to apex"
+UNORDERED = "file name: ACDC short axis; slices as in the file, its affine does not tell base from apex"
+
+
+def reason(data: bytes) -> str:
+    """What the ledger says of a volume."""
+    return Acdc().read_volume(data, View.SAX, 16).reason
 
 
 def volume(kind: Any = np.int16) -> np.ndarray:
@@ -78,7 +88,7 @@ def in_patient(stack: CineStack) -> np.ndarray:
 @pytest.mark.parametrize("zip_it", [True, False])
 def test_every_voxel_keeps_its_place_and_its_phase(number: int, zip_it: bool) -> None:
     affine = AFFINES[number]
-    stack = acdc.read_volume(nifti(volume(), affine, zip_it), 16)
+    stack = read_stack(nifti(volume(), affine, zip_it), 16)
     assert stack.pixels.shape == (5, 12, 6, 7) and stack.pixels.dtype == np.uint16
     code = stack.pixels.astype(int)
     x, y, z, t = code % 8, code // 8 % 8, code // 64 % 8, code // 512
@@ -98,7 +108,7 @@ def test_quaternions_say_the_same_as_a_matrix(flip: np.ndarray) -> None:
     header.set_qform(affine, code=1)
     names = ("quatern_b", "quatern_c", "quatern_d", "qoffset_x", "qoffset_y", "qoffset_z", "qform_code", "pixdim")
     data = nifti(volume(), affine, sform_code=0, srow_x=0.0, **{name: header[name] for name in names})
-    expected, stack = acdc.read_volume(nifti(volume(), affine), 16), acdc.read_volume(data, 16)
+    expected, stack = read_stack(nifti(volume(), affine), 16), read_stack(data, 16)
     assert (stack.pixels == expected.pixels).all()
     np.testing.assert_allclose(stack.image_orientation, expected.image_orientation, atol=1e-5)
     np.testing.assert_allclose(stack.image_position, expected.image_position, atol=1e-3)
@@ -106,7 +116,7 @@ def test_quaternions_say_the_same_as_a_matrix(flip: np.ndarray) -> None:
 
 @pytest.mark.parametrize("number", range(len(AFFINES)))
 def test_rows_and_columns_run_as_a_scanner_shows_them(number: int) -> None:
-    stack = acdc.read_volume(nifti(volume(), AFFINES[number]), 8)
+    stack = read_stack(nifti(volume(), AFFINES[number]), 8)
     for direction in (stack.image_orientation[:3], stack.image_orientation[3:]):
         largest = int(np.argmax(np.abs(direction)))
         assert np.sign(direction[largest]) == (1.0, 1.0, -1.0)[largest]
@@ -115,30 +125,32 @@ def test_rows_and_columns_run_as_a_scanner_shows_them(number: int) -> None:
 @pytest.mark.parametrize("flip", FLIPS)
 def test_slices_run_from_base_to_apex_where_the_plane_is_short_axis(flip: np.ndarray) -> None:
     affine = affine_of(OBLIQUE @ flip, (1.5, 1.25, 10.0), (0.0, 0.0, 0.0))
-    stack = acdc.read_volume(nifti(volume(), affine), 16)
+    data = nifti(volume(), affine)
+    stack = read_stack(data, 16)
     assert (stack.image_position[-1] - stack.image_position[0]) @ [0.7, -0.5, -0.5] > 30
-    assert acdc.reason(stack) == acdc.IN_ORDER
+    assert reason(data) == IN_ORDER
 
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])
 def test_slices_of_an_axial_affine_stay_as_stored(sign: float) -> None:
     """ACDC's own files state the identity: nothing is known, and the ledger says so."""
     affine = affine_of(np.diag([-1.0, -1.0, sign]), (1.5, 1.5, 10.0), (0.0, 0.0, 0.0))
-    stack = acdc.read_volume(nifti(volume(), affine), 16)
+    data = nifti(volume(), affine)
+    stack = read_stack(data, 16)
     assert (stack.pixels[:, 0, 0, 0] // 64).tolist() == [0, 1, 2, 3, 4]
     assert stack.pixels[2, 3].tolist() == volume()[:, :, 2, 3].T.tolist()
     assert stack.image_orientation.tolist() == list(AXIAL)
-    assert acdc.reason(stack) == acdc.UNORDERED
+    assert reason(data) == UNORDERED
 
 
 def test_a_file_without_an_orientation_is_left_as_it_is() -> None:
     data = nifti(volume(), np.diag([2.0, 1.5, 9.0, 1.0]), sform_code=0, qform_code=0, qoffset_x=3.0)
-    stack = acdc.read_volume(data, 16)
+    stack = read_stack(data, 16)
     assert stack.pixels[2, 3].tolist() == volume()[:, :, 2, 3].T.tolist()
     assert stack.image_orientation.tolist() == list(AXIAL)
     assert stack.pixel_spacing == (1.5, 2.0)
     assert stack.image_position.tolist() == [[0.0, 0.0, 9.0 * index] for index in range(5)]
-    assert acdc.reason(stack) == acdc.UNORDERED
+    assert reason(data) == UNORDERED
 
 
 def test_a_volume_equals_the_same_cine_as_dicom() -> None:
@@ -154,7 +166,7 @@ def test_a_volume_equals_the_same_cine_as_dicom() -> None:
     columns = [np.multiply(SAX[:3], 1.25), np.multiply(SAX[3:], 1.5), step, slices[0].images[0].position]
     affine = LPS @ np.vstack([np.array(columns).T, [0, 0, 0, 1]])
     for bits in (8, 16):
-        stack = acdc.read_volume(nifti(values.transpose(3, 2, 0, 1), affine), bits)
+        stack = read_stack(nifti(values.transpose(3, 2, 0, 1), affine), bits)
         expected, limits = stack_pixels(slices, bits)
         is_turned = bool(step @ [0.7, -0.5, -0.5] < 0)
         order = slice(None, None, -1) if is_turned else slice(None)
@@ -170,25 +182,25 @@ def test_a_volume_equals_the_same_cine_as_dicom() -> None:
 @pytest.mark.parametrize("bits", [8, 16])
 def test_the_type_of_a_number_does_not_change_the_pixels(kind: str, bits: Any) -> None:
     values = np.random.default_rng(0).integers(0, 250, SHAPE)
-    expected = acdc.read_volume(nifti(values.astype("i2"), AFFINES[0]), bits)
+    expected = read_stack(nifti(values.astype("i2"), AFFINES[0]), bits)
     if kind[0] == ">":
         image = nib.Nifti1Image(values.astype(kind), AFFINES[0], nib.Nifti1Header(endianness=">"))
         data = image.to_bytes()
     else:
         data = nifti(values.astype(kind), AFFINES[0])
-    stack = acdc.read_volume(data, bits)
+    stack = read_stack(data, bits)
     assert (stack.pixels == expected.pixels).all()
     assert stack.intensity_window == expected.intensity_window
 
 
 def test_scale_factors_reach_the_window_and_not_the_pixels() -> None:
-    plain = acdc.read_volume(nifti(volume(), AFFINES[0]), 8)
-    scaled = acdc.read_volume(nifti(volume(), AFFINES[0], scl_slope=0.5, scl_inter=-100.0), 8)
+    plain = read_stack(nifti(volume(), AFFINES[0]), 8)
+    scaled = read_stack(nifti(volume(), AFFINES[0], scl_slope=0.5, scl_inter=-100.0), 8)
     assert (scaled.pixels == plain.pixels).all()
     np.testing.assert_allclose(scaled.intensity_window, [0.5 * end - 100.0 for end in plain.intensity_window])
-    turned = acdc.read_volume(nifti(volume(), AFFINES[0], scl_slope=-1.0, scl_inter=0.0), 8)
+    turned = read_stack(nifti(volume(), AFFINES[0], scl_slope=-1.0, scl_inter=0.0), 8)
     assert np.abs(turned.pixels.astype(int) + plain.pixels - 255).max() <= 1  # halves are rounded
-    unscaled = acdc.read_volume(nifti(volume(), AFFINES[0], scl_slope=0.0, scl_inter=5.0), 8)
+    unscaled = read_stack(nifti(volume(), AFFINES[0], scl_slope=0.0, scl_inter=5.0), 8)
     assert unscaled.intensity_window == plain.intensity_window
 
 
@@ -196,7 +208,7 @@ def test_values_that_are_no_numbers_become_the_ends_of_the_range() -> None:
     values = np.random.default_rng(1).random(SHAPE).astype(np.float32)
     values[0, 0], values[1, 0], values[2, 0] = np.nan, np.inf, -np.inf
     for bits, top in ((8, 255), (16, 65_535)):
-        stack = acdc.read_volume(nifti(values, np.diag([-1.0, -1.0, 1.0, 1.0])), bits)
+        stack = read_stack(nifti(values, np.diag([-1.0, -1.0, 1.0, 1.0])), bits)
         assert (stack.pixels[..., 0, 0] == 0).all() and (stack.pixels[..., 0, 2] == 0).all()
         assert (stack.pixels[..., 0, 1] == top).all()
         assert np.isfinite(stack.intensity_window).all()
@@ -219,13 +231,13 @@ def test_fractions_get_the_window_of_whole_numbers() -> None:
 @pytest.mark.parametrize("values", [np.full(SHAPE, 7, np.int16), np.full(SHAPE, 0.25, np.float32)])
 @pytest.mark.parametrize("bits", [8, 16])
 def test_a_volume_of_one_value_is_read(values: np.ndarray, bits: Any) -> None:
-    stack = acdc.read_volume(nifti(values, AFFINES[0]), bits)
+    stack = read_stack(nifti(values, AFFINES[0]), bits)
     assert (stack.pixels == stack.pixels.flat[0]).all() and stack.intensity_window[0] < stack.intensity_window[1]
 
 
 def test_negative_values_keep_their_distance_at_16_bits() -> None:
     values = volume() - 1000
-    stack = acdc.read_volume(nifti(values, AFFINES[0]), 16)
+    stack = read_stack(nifti(values, AFFINES[0]), 16)
     assert stack.intensity_window[0] == -1000
     assert sorted(stack.pixels.ravel().astype(int) - 1000) == sorted(values.ravel())
 
@@ -244,7 +256,7 @@ def test_negative_values_keep_their_distance_at_16_bits() -> None:
 )
 def test_trigger_times_are_those_the_header_states(step: float, time: str, expected: float | None) -> None:
     data = nifti(volume(), AFFINES[0], time=time, pixdim=[1, 1.5, 1.25, 10.0, step, 0, 0, 0])
-    times = acdc.read_volume(data, 8).trigger_time
+    times = read_stack(data, 8).trigger_time
     assert times.shape == (5, 12)
     if expected is None:
         assert np.isnan(times).all()
@@ -255,7 +267,7 @@ def test_trigger_times_are_those_the_header_states(step: float, time: str, expec
 @pytest.mark.parametrize(("unit", "factor"), [("meter", 1000.0), ("micron", 0.001)])
 def test_units_of_length_are_respected(unit: str, factor: float) -> None:
     affine = affine_of(np.diag([-1.0, -1.0, 1.0]), (1.5 / factor, 1.25 / factor, 10.0 / factor), (0.0, 0.0, 0.0))
-    stack = acdc.read_volume(nifti(volume(), affine, space=unit), 8)
+    stack = read_stack(nifti(volume(), affine, space=unit), 8)
     np.testing.assert_allclose((*stack.pixel_spacing, stack.slice_thickness), (1.25, 1.5, 10.0), rtol=1e-5)
 
 
@@ -297,13 +309,13 @@ SHEARED = AFFINES[0] @ np.array([[1, 0.5, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0,
 )
 def test_what_is_no_cine_is_refused_with_its_reason(data: bytes, words: str, capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(PreprocessError, match=words):
-        acdc.read_volume(data, 8)
+        read_stack(data, 8)
     assert capfd.readouterr() == ("", "")
 
 
 def test_a_trailing_axis_of_one_does_not_matter() -> None:
-    stack = acdc.read_volume(nifti(volume()[..., None], AFFINES[0]), 16)
-    assert (stack.pixels == acdc.read_volume(nifti(volume(), AFFINES[0]), 16).pixels).all()
+    stack = read_stack(nifti(volume()[..., None], AFFINES[0]), 16)
+    assert (stack.pixels == read_stack(nifti(volume(), AFFINES[0]), 16).pixels).all()
 
 
 def with_shape(*shape: int) -> bytes:
@@ -316,7 +328,7 @@ def peak_of(data: bytes, words: str) -> int:
     tracemalloc.start()
     try:
         with pytest.raises(PreprocessError, match=words):
-            acdc.read_volume(data, 8)
+            read_stack(data, 8)
         return tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -343,7 +355,7 @@ def test_a_bomb_behind_the_header_is_not_unpacked() -> None:
         + packer.flush()
     )
     tracemalloc.start()
-    stack = acdc.read_volume(bomb, 16)
+    stack = read_stack(bomb, 16)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert stack.pixels.shape == (5, 12, 6, 7) and peak < 4 << 20
@@ -360,7 +372,7 @@ def test_mutated_files_are_read_or_refused() -> None:
             data[at] = rng.integers(256)
         data = data[: rng.integers(len(data))] if number % 10 == 0 else data
         try:
-            stack = acdc.read_volume(bytes(data), 8)
+            stack = read_stack(bytes(data), 8)
         except PreprocessError:
             refused += 1
         else:
@@ -369,15 +381,16 @@ def test_mutated_files_are_read_or_refused() -> None:
     assert 50 < refused < 550
 
 
-@pytest.mark.parametrize(("name", "reason"), [("acdc", acdc.UNORDERED), ("mnms", acdc.IN_ORDER)])
-def test_geometry_of_real_volumes(name: str, reason: str) -> None:
+@pytest.mark.parametrize(("name", "expected"), [("acdc", UNORDERED), ("mnms", IN_ORDER)])
+def test_geometry_of_real_volumes(name: str, expected: str) -> None:
     """Real volumes are single phases; repeated in time they have the form of a cine."""
     path = shared(f"real/cinema_examples/{name}/sax_ed.nii.gz")
     with pytest.raises(PreprocessError, match="no cine: 1 frames"):
-        acdc.read_volume(path.read_bytes(), 8)
+        read_stack(path.read_bytes(), 8)
     image = nib.load(path)
     values = np.asarray(image.dataobj)
-    stack = acdc.read_volume(nifti(np.repeat(values[..., None], 12, axis=3), image.affine), 16)
+    data = nifti(np.repeat(values[..., None], 12, axis=3), image.affine)
+    stack = read_stack(data, 16)
     assert stack.pixels.shape == (values.shape[2], 12, 192, 192)
     x, y, z = np.array(np.nonzero(values == values.max()))[:, 0]
     at = (LPS @ image.affine @ [x, y, z, 1.0])[:3]
@@ -385,7 +398,7 @@ def test_geometry_of_real_volumes(name: str, reason: str) -> None:
     found = np.unravel_index(int(np.argmin(distance)), distance.shape)
     assert distance[found] < 1e-3
     assert stack.pixels[found[0], 5, found[1], found[2]] == values[x, y, z]
-    assert acdc.reason(stack) == reason
+    assert reason(data) == expected
     np.testing.assert_allclose((*stack.pixel_spacing, stack.slice_thickness), (1.0, 1.0, 10.0), atol=1e-3)
 
 
@@ -407,4 +420,5 @@ def test_geometry_of_real_volumes(name: str, reason: str) -> None:
     ],
 )
 def test_names_of_volumes_and_of_what_lies_beside_them(name: str, volume_: bool, side_file: bool) -> None:
-    assert (acdc.is_volume(name), acdc.is_side_file(name)) == (volume_, side_file)
+    path, site = PurePath(name), Acdc()
+    assert (site.identify(path) is not None, site.aside(path) is not None) == (volume_, side_file)

@@ -11,7 +11,7 @@ from pathlib import PurePath, PureWindowsPath
 import pytest
 
 from preprocess.errors import PreprocessError
-from preprocess.sources.sites import Identity, Layout, identify
+from preprocess.sources.sites import Identity, identify
 from preprocess.sources.sites.ukbiobank import FIELDS, is_manifest, missing_files
 
 EID = "1234567"
@@ -19,7 +19,7 @@ EID = "1234567"
 
 @pytest.mark.parametrize("field", range(20207, 20215))
 def test_archives_of_one_uk_biobank_visit_are_one_study(field: int) -> None:
-    expected = Identity(EID, f"{EID}_2", Layout.UKBIOBANK)
+    expected = Identity(EID, f"{EID}_2", "ukbiobank")
     for name in (f"{EID}_{field}_2_0.zip", f"/data/bulk/{EID}_{field}_2_0.ZIP", f"x/{EID}_{field}_2_1.zip/a/1.2.3.dcm"):
         assert identify(PurePath(name)) == expected
     assert field in FIELDS
@@ -32,7 +32,7 @@ def test_archives_of_one_uk_biobank_visit_are_one_study(field: int) -> None:
 def test_folders_of_the_data_science_bowl(number: int, series: str) -> None:
     name = f"kaggle_{number}"
     for parent in ("", "train/train/", "/data/dsb/validate/", "/data/test.zip/test/"):
-        assert identify(PurePath(f"{parent}{number}/study/{series}")) == Identity(name, name, Layout.KAGGLE)
+        assert identify(PurePath(f"{parent}{number}/study/{series}")) == Identity(name, name, "kaggle")
 
 
 def test_no_two_patients_of_the_data_science_bowl_share_a_name() -> None:
@@ -43,7 +43,7 @@ def test_no_two_patients_of_the_data_science_bowl_share_a_name() -> None:
 @pytest.mark.parametrize("name", ["patient007_4d.nii.gz", "patient150_4d.nii", "/a/b.zip/testing/patient101_4d.nii.gz"])
 def test_volumes_of_acdc(name: str) -> None:
     patient = PurePath(name).name[:10]
-    assert identify(PurePath(name)) == Identity(patient, patient, Layout.ACDC)
+    assert identify(PurePath(name)) == Identity(patient, patient, "acdc")
 
 
 def test_separators_of_windows_do_not_hide_the_layout() -> None:

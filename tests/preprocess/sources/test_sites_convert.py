@@ -12,7 +12,7 @@ import pytest
 from preprocess.cli import main
 from preprocess.labels.table import read_labels
 from preprocess.privacy.keys import load_key
-from preprocess.sources.sites.acdc import IN_ORDER, SIDE_FILE
+from preprocess.sources.sites.acdc import SIDE_FILE
 from preprocess.sources.sites.ukbiobank import MANIFEST, MISSING
 from preprocess.store.study_file import read_study, studies_in
 from preprocess.store.views import View
@@ -31,6 +31,7 @@ from tests.support.factories import (
 from tests.support.stores import as_stored, base_to_apex, convert, hashes, ledger, only_study
 
 EID = "4395042"
+IN_ORDER = "file name: ACDC short axis; slices from base to apex"
 
 
 def labels(store: Path, *source: object) -> Path:

@@ -1,25 +1,23 @@
-"""A whole import of legacy files: workers, resume, and the tables of the store."""
+"""A whole import of legacy files: where they lie, which are left out, and the importer that fills a store."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
-from preprocess.conversion.dicom_run import check_settings
-from preprocess.conversion.outcome import Outcome, finish
-from preprocess.conversion.records import Progress, SourceRun, claimed_by_others, is_done
+from preprocess.conversion.job import Job
+from preprocess.conversion.outcome import Outcome
+from preprocess.conversion.records import Progress
+from preprocess.conversion.run import Found, fill_store
 from preprocess.errors import PreprocessError
 from preprocess.legacy.study import LegacyJob, identity, import_file
-from preprocess.privacy.crosswalk import Crosswalk
 from preprocess.privacy.keys import SiteKey, default_key_path
 from preprocess.sources.finding import Source
-from preprocess.store.ledger import Record, Row, part_path, read_index, write_record
-from preprocess.system.files import sweep
+from preprocess.store.ledger import Record, Row
 
-__all__ = ["Found", "find_legacy", "import_legacy"]
+__all__ = ["LegacyFiles", "LegacyImporter", "find_legacy", "import_legacy"]
 
 _SUFFIXES = (".h5", ".hdf5")
 _TWICE = "another file of this patient folder and study was used"
@@ -28,7 +26,7 @@ _NO_HDF = "not named as an HDF file"
 
 
 @dataclass(frozen=True)
-class Found:
+class LegacyFiles:
     """What lies under the inputs.
 
     Attributes:
@@ -40,7 +38,7 @@ class Found:
     left_out: Mapping[str, tuple[Path, ...]]
 
 
-def find_legacy(inputs: Sequence[Path], store: Path) -> Found:
+def find_legacy(inputs: Sequence[Path], store: Path) -> LegacyFiles:
     """Find `<institution>_<mrn>/<accession>.h5` at any depth, in a fixed order.
 
     Raises:
@@ -58,7 +56,7 @@ def find_legacy(inputs: Sequence[Path], store: Path) -> Found:
     if not sources:
         raise PreprocessError("no <institution>_<mrn>/<accession>.h5 found in the inputs", "check --input")
     found = tuple(Source((path,)) for path in sources.values())
-    return Found(found, {reason: tuple(paths) for reason, paths in left_out.items()})
+    return LegacyFiles(found, {reason: tuple(paths) for reason, paths in left_out.items()})
 
 
 def _files(given: Path, store: Path) -> list[Path]:
@@ -75,6 +73,51 @@ def _files(given: Path, store: Path) -> list[Path]:
     return found
 
 
+@dataclass(frozen=True)
+class LegacyImporter:
+    """The files of the paper's tools as an `Importer`.
+
+    Attributes:
+        inputs: folders or files.
+        legacy: the store and how to fill it.
+    """
+
+    inputs: tuple[Path, ...]
+    legacy: LegacyJob
+    what: str = "import"
+
+    @property
+    def job(self) -> Job:
+        """The store and its key."""
+        return self.legacy.job
+
+    @property
+    def options(self) -> str:
+        """Whatever changes how a file is imported."""
+        return self.legacy.options
+
+    def find(self) -> Found:
+        """One source for each file.
+
+        Raises:
+            PreprocessError: an input does not exist, or there is no such file.
+        """
+        files = find_legacy(self.inputs, self.job.store)
+        return Found(files.sources, tuple(_left_out(files, self.inputs, self.job.key)))
+
+    def process(self, source: Source, claimed: frozenset[tuple[str, str]]) -> Record:
+        """Import one file."""
+        return import_file(source, replace(self.legacy, job=replace(self.job, claimed=claimed)))
+
+
+def _left_out(files: LegacyFiles, inputs: Sequence[Path], key: SiteKey) -> Iterator[Record]:
+    """A record for each reason, with the number of files; without a row where there are none (any more)."""
+    place = "\n".join(sorted(str(path.resolve()) for path in inputs))
+    for reason in (_NO_HDF, _NO_FOLDER, _TWICE):
+        source, paths = key.source(f"{reason}\n{place}"), files.left_out.get(reason, ())
+        yield Record(source, rows=(Row(source, n_files=len(paths), reason=reason),) if paths else ())
+
+
 def import_legacy(
     inputs: Sequence[Path],
     legacy: LegacyJob,
@@ -88,38 +131,12 @@ def import_legacy(
     Args:
         inputs: folders or files.
         legacy: the store and how to fill it.
-        workers: processes; 0 to work in this one.
+        workers: see `fill_store`, as for the rest.
         crosswalk: file to append real identifiers to.
         progress: called with what is done, and how much of how much.
 
     Raises:
         PreprocessError: no file found, or the store was made with another key or width.
     """
-    job = legacy.job
-    found = find_legacy(inputs, job.store)
-    check_settings(job)
-    before = read_index(job.store)
-    names = {source.key_hash(job.key): source for source in found.sources}
-    current = set(names)
-    legacy = replace(legacy, job=replace(job, claimed=claimed_by_others(before, current)))
-    prints = {name: source.fingerprint(job.key, legacy.options) for name, source in names.items()}
-    todo = [source for name, source in names.items() if not is_done(job.store, before.get(name), prints[name])]
-    book = Crosswalk(crosswalk) if crosswalk else None
-    run = SourceRun(job.store, job.key, before, workers, book, progress, "import")
-    run.work(partial(import_file, legacy=legacy), todo)
-    for record in _left_out(found, inputs, job.key):
-        if record.rows:
-            write_record(job.store, record)
-        else:
-            part_path(job.store, record.source).unlink(missing_ok=True)
-    sweep(job.store)
-    outcome = finish(job.store, current, partial(progress, "write tables") if progress else None)
-    return replace(outcome, n_sources=len(names), n_skipped=len(names) - len(todo))
-
-
-def _left_out(found: Found, inputs: Sequence[Path], key: SiteKey) -> Iterator[Record]:
-    """A record for each reason, with the number of files; without a row where there are none (any more)."""
-    place = "\n".join(sorted(str(path.resolve()) for path in inputs))
-    for reason in (_NO_HDF, _NO_FOLDER, _TWICE):
-        source, paths = key.source(f"{reason}\n{place}"), found.left_out.get(reason, ())
-        yield Record(source, rows=(Row(source, n_files=len(paths), reason=reason),) if paths else ())
+    importer = LegacyImporter(tuple(inputs), legacy)
+    return fill_store(importer, workers=workers, crosswalk=crosswalk, progress=progress)
