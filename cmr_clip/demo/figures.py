@@ -60,9 +60,9 @@ def lvef_figure(run: Path) -> str | None:
     series = []
     for folder, name in (("lvef", "pretrained"), ("lvef_baseline", "not pretrained")):
         table = read_table(run / folder / "predictions.csv")
-        if table is None or not _has(table, "truth", "score"):
+        if table is None or not _has(table, "target", "truth", "score"):
             continue
-        known = table.dropna(subset=["truth", "score"])
+        known = table[table["target"] == "lvef_percent"].dropna(subset=["truth", "score"])
         if len(known):
             error = float((known["truth"] - known["score"]).abs().mean())
             text = f"{name}: off by {error:.1f} points on average"
@@ -115,8 +115,9 @@ def _curves(table: pd.DataFrame, names: Mapping[str, str]) -> list[Series]:
 def attention_figure(run: Path) -> str | None:
     """How the head shares its attention between views, beside equal shares of the clips."""
     table = read_table(run / "lvef" / "attention.csv")
-    if table is None or not _has(table, "study", "view", "weight"):
+    if table is None or not _has(table, "study", "target", "view", "weight"):
         return None
+    table = table[table["target"] == "lvef_percent"]
     n_studies = table["study"].nunique()
     size = table.groupby("study")["weight"].transform("size")
     shares = table.groupby("view")["weight"].sum() / n_studies

@@ -69,9 +69,16 @@ def _lvef(run: Path) -> dict[str, Any]:
         "mae_pretrained": pretrained["test/lvef_percent/mae"],
         "mae_baseline": baseline["test/lvef_percent/mae"],
         "mae_mean_predictor": pretrained["test/lvef_percent/mae_mean_predictor"],
-        "n": int(pd.read_csv(run / "lvef" / "predictions.csv")["truth"].notna().sum()),
+        "n": int(_lvef_predictions(run / "lvef")["truth"].notna().sum()),
         "unit": "percentage points",
     }
+
+
+def _lvef_predictions(folder: Path) -> pd.DataFrame:
+    """The rows of one target: a run may predict several."""
+    table = pd.read_csv(folder / "predictions.csv")
+    chosen: pd.DataFrame = table[table["target"] == "lvef_percent"]
+    return chosen
 
 
 def _real(plan: DemoPlan) -> list[dict[str, Any]]:
@@ -79,7 +86,7 @@ def _real(plan: DemoPlan) -> list[dict[str, Any]]:
         return []
     folder = plan.run / "real"
     clips = read_manifest(folder / "store")
-    predictions = pd.read_csv(folder / "predictions.csv")
+    predictions = _lvef_predictions(folder)
     return [
         {
             "study": str(study),

@@ -35,7 +35,7 @@ def slow_head(head: GatedAttentionMIL, bag: torch.Tensor) -> tuple[torch.Tensor,
 
 def trained(heads: list[nn.Module], seed: int = 0) -> StudyModel:
     torch.manual_seed(seed)
-    mil = GatedAttentionMIL(24, 10, 6, n_targets=len(heads), layernorm=True)
+    mil = GatedAttentionMIL(24, 10, 6, widths=[head.width for head in heads], layernorm=True)
     model = contrastive_model()
     spec = ClipSpec(n_frames=4, size=32, field_of_view_mm=120)
     return StudyModel(model.video_encoder, 24, mil, heads, spec).eval()

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import pytorch_lightning as pl
 
-from cmr_clip.tasks.finetuning import StudyPredictions
+from cmr_clip.tasks.study_predictions import StudyPredictions
 from preprocess.system.files import write_text
 
 __all__ = ["MetricsFile", "PredictionTables"]
@@ -20,6 +20,9 @@ _log = logging.getLogger(__name__)
 
 class PredictionTables(pl.Callback):
     """Writes `predictions.csv` and `attention.csv` after `test` or `predict`.
+
+    Predictions have a row per study and score. A head with named outputs has a row for each of them, its `target`
+    written as `target:output`; docs/heads.md says what stands in `truth`. Attention has a row per clip and target.
 
     Args:
         folder: where to; the run's `default_root_dir` if None.
@@ -68,13 +71,13 @@ class PredictionTables(pl.Callback):
             {
                 "study": study,
                 "patient": output["patient"][row],
-                "target": target,
-                "truth": float(output["truth"][target][row]) if output["truth"] else None,
+                "target": name,
+                "truth": float(output["truth"][name][row]) if output["truth"] else None,
                 "score": float(scores[row]),
                 "model": self.model_name,
             }
             for output in self._outputs
-            for target, scores in output["scores"].items()
+            for name, scores in output["scores"].items()
             for row, study in enumerate(output["study"])
         ]
 

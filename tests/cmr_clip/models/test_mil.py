@@ -18,9 +18,9 @@ def padded(bags: list[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
     return data, mask
 
 
-def make(n_targets: int = 3, layernorm: bool = True) -> GatedAttentionMIL:
+def make(widths: tuple[int, ...] = (1, 1, 1), layernorm: bool = True) -> GatedAttentionMIL:
     torch.manual_seed(1)
-    return GatedAttentionMIL(16, 12, 8, n_targets, layernorm=layernorm).eval()
+    return GatedAttentionMIL(16, 12, 8, widths, layernorm=layernorm).eval()
 
 
 def test_padded_batches_equal_the_slow_oracle() -> None:
