@@ -196,12 +196,11 @@ class StudyFinetuning(VideoTask):
         if losses := self._losses(parts, batch):
             self.log(f"{stage}/loss", torch.stack(losses).mean(), batch_size=len(batch["study"]))
         scores = [head.predict(logits).float() for head, logits, _ in parts]
-        metrics = cast(HeadMetrics, self._metrics[stage])
         for index, head in enumerate(self._targets()):
             truth = batch["labels"][head.target]
+            cast(HeadMetrics, self._metrics[stage]).update(index, scores[index], truth)
             known = is_labelled(truth)
             if known.any():
-                metrics.update(index, scores[index][known], head.metric_target(truth[known]))
                 self._log_references(head, truth[known], stage)
         return study_predictions(parts, scores, batch)
 

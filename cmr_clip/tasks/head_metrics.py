@@ -29,31 +29,38 @@ class HeadMetrics(nn.Module):
 
     def __init__(self, heads: Sequence[Head]) -> None:
         super().__init__()
-        self._targets = [head.target for head in heads]
+        self._heads = list(heads)
         # by position: names of targets may hold dots, names of modules not
         self._collections = nn.ModuleList(head.metrics() for head in heads)
         self._labelled = [0] * len(heads)
+        self._nothing: dict[int, tuple[Tensor, Tensor]] = {}
 
     def update(self, index: int, scores: Tensor, truth: Tensor) -> None:
-        """Add labelled studies of a batch.
+        """Add the labelled studies of a batch.
 
         Args:
             index: position of the head.
             scores: what it predicts, `[B]` or `[B, S]`.
-            truth: its `metric_target`.
+            truth: `[B]` or `[B, T]`, NaN where missing.
         """
-        cast(MetricCollection, self._collections[index]).update(scores, truth)
-        self._labelled[index] += len(scores)
+        known = is_labelled(truth)
+        labelled = (scores[known], self._heads[index].metric_target(truth[known]))
+        self._nothing[index] = (labelled[0][:0], labelled[1][:0])
+        if known.any():
+            cast(MetricCollection, self._collections[index]).update(*labelled)
+            self._labelled[index] += int(known.sum())
 
     def compute(self, device: torch.device) -> dict[str, Tensor]:
         """The metrics that are defined over the studies of all ranks, as `target/metric`, and start anew."""
         values = {}
-        for index, target in enumerate(self._targets):
+        for index, head in enumerate(self._heads):
             collection = cast(MetricCollection, self._collections[index])
             if sum(rank_sizes(self._labelled[index], device)):
+                if not self._labelled[index] and index in self._nothing:
+                    collection.update(*self._nothing[index])  # ranks exchange states, and must have the same kinds
                 # one by one: a rank without a label has not learnt which metrics share their states
                 members = cast("list[tuple[str, Metric]]", collection.items(keep_base=True, copy_state=False))
-                values.update({f"{target}/{name}": metric.compute() for name, metric in members})
+                values.update({f"{head.target}/{name}": metric.compute() for name, metric in members})
             collection.reset()
             self._labelled[index] = 0
         return {name: value for name, value in values.items() if not value.isnan()}
