@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -10,9 +11,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader, DistributedSampler
 
 from cmr_clip.data.datasets import Bag, StudyBagDataset
+from cmr_clip.data.labels import LabelTarget, StudyLabels, truth_of
 from cmr_clip.data.store_module import StoreDataModule
 from cmr_clip.errors import CmrClipError
-from preprocess.labels.table import read_labels
 
 __all__ = ["StudyBagDataModule"]
 
@@ -20,9 +21,11 @@ __all__ = ["StudyBagDataModule"]
 class StudyBagDataModule(StoreDataModule):
     """Whole studies with labels, for multiple-instance heads.
 
+    Batches carry the truth of the targets that `use_targets` names; a task names its heads.
+
     Args:
         store: the study store.
-        labels: CSV `study` plus a column per target.
+        labels: CSV `study` plus the columns of the targets.
         splits: CSV `patient,study,split`.
         batch_size: studies per rank and step.
         **reading: how clips are read and made, see `StoreDataModule`.
@@ -38,33 +41,37 @@ class StudyBagDataModule(StoreDataModule):
     ) -> None:
         super().__init__(store, splits, **reading)
         self.batch_size = batch_size
-        self._labels = None if labels is None else Path(labels)
+        self._file = None if labels is None else Path(labels)
+        self._labels: StudyLabels | None = None
         self._datasets: dict[str, StudyBagDataset] = {}
 
-    def dataset(self, split: str) -> StudyBagDataset:
-        """The labelled studies of a split; the same object at each call.
+    def use_targets(self, targets: Sequence[LabelTarget]) -> None:
+        """Read the label file as these targets take it; batches carry their truth from now on.
 
         Raises:
-            CmrClipError: no label file.
+            CmrClipError: no label file, a column is missing, or a label that its target does not take.
         """
+        if self._file is None:
+            raise CmrClipError("data.init_args.labels is not set", "make it with cmr-preprocess labels")
+        self._labels = truth_of(self._file, targets)
+        for dataset in self._datasets.values():
+            dataset.labels = self._labels
+
+    def dataset(self, split: str) -> StudyBagDataset:
+        """The studies of a split; the same object at each call."""
         if split not in self._datasets:
-            if self._labels is None:
-                raise CmrClipError("data.init_args.labels is not set", "make it with cmr-preprocess labels")
-            labels = read_labels(self._labels).select_dtypes("number")
-            self._datasets[split] = StudyBagDataset(self.manifest_of(split), self._reader, labels)
+            self._datasets[split] = StudyBagDataset(self.manifest_of(split), self._reader, self._labels)
         return self._datasets[split]
 
     def labels_of(self, split: str, target: str) -> Tensor:
-        """A target over the studies of a split, NaN where missing.
+        """The truth of a target over the N studies of a split, `[N]` or `[N, T]`, NaN where missing.
 
         Raises:
-            CmrClipError: the label file has no such column of numbers.
+            CmrClipError: `use_targets` has not named it.
         """
-        dataset = self.dataset(split)
-        bags = [dataset.labels_of(study) for _, study in dataset.keys]
-        if target not in bags[0]:
-            raise CmrClipError(f"no column of numbers {target!r} in {self._labels}", f"it has {sorted(bags[0])}")
-        return Tensor([labels[target] for labels in bags])
+        if self._labels is None:
+            raise CmrClipError(f"no truth of target {target!r} was read", "name its head in use_targets")
+        return self._labels.of_target(target, [study for _, study in self.dataset(split).keys])
 
     @property
     def has_augmentation(self) -> bool:

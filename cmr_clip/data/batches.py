@@ -48,7 +48,7 @@ class BagBatch(TypedDict, total=False):
         patient: B keys.
         study: B keys.
         clip_names: B lists of (view, slice).
-        labels: per target `[B]`, NaN where missing.
+        labels: truth per target, `[B]` or `[B, T]`; NaN where missing.
         tokens: `[B, L]` of the whole report.
         mask: `[B, L]` bool.
         report: `[B]` int64; equal where the reports are word for word the same.

@@ -11,6 +11,7 @@ import pytorch_lightning as pl
 from torch.utils.data import DataLoader
 
 from cmr_clip.data.datasets import Bag, PairDataset, PairSample, StudyBagDataset, collate_pairs
+from cmr_clip.data.labels import StudyLabels, numbers_of
 from cmr_clip.data.loaders import ResumableLoader
 from cmr_clip.data.probes import Probe, probe_truth, read_probes
 from cmr_clip.data.reports import ReportAssembler
@@ -59,7 +60,7 @@ class ContrastiveDataModule(StoreDataModule):
         self.seed = seed
         self._probe_files = (labels, probes)
         self.probes: list[Probe] = []
-        self._truth: pd.DataFrame | None = None
+        self._truth: StudyLabels | None = None
         self._sentences = Path(sentences)
         self._sizes = (n_sentences, max_tokens)
 
@@ -74,7 +75,7 @@ class ContrastiveDataModule(StoreDataModule):
             raise CmrClipError("zero-shot probes need both data.init_args.labels and data.init_args.probes")
         if labels is not None and probes is not None:
             self.probes = read_probes(Path(probes))
-            self._truth = probe_truth(read_labels(Path(labels)), self.probes)
+            self._truth = numbers_of(probe_truth(read_labels(Path(labels)), self.probes))
 
     @property
     def sentence_index(self) -> SentenceIndex:

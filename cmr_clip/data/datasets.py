@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, default_collate
 
 from cmr_clip.clips.batch import Clip, stack_clips
 from cmr_clip.clips.reader import ClipKey, ClipReader
 from cmr_clip.data.batches import BagBatch, PairBatch, pad_tokens
+from cmr_clip.data.labels import StudyLabels
 from cmr_clip.data.reports import ReportAssembler, Tokens
 from cmr_clip.data.samplers import Draw
 
@@ -82,14 +83,25 @@ def collate_pairs(samples: Sequence[PairSample]) -> PairBatch:
 
 
 class Bag(NamedTuple):
-    """A study with all its clips, or with the features of a frozen encoder in their place."""
+    """A study with all its N clips, or with the features of a frozen encoder in their place.
+
+    Attributes:
+        patient: key.
+        study: key.
+        names: (view, slice) of the clips.
+        clips: N, or none where there are features.
+        features: `[N, D]`.
+        labels: truth by target, a scalar or `[T]`; NaN where missing.
+        tokens: of the whole report.
+        report: equal where the reports are word for word the same.
+    """
 
     patient: str
     study: str
     names: list[tuple[str, int]]
     clips: list[Clip]
     features: Tensor | None
-    labels: dict[str, float]
+    labels: dict[str, Tensor]
     tokens: Tokens | None
     report: int
 
@@ -100,7 +112,7 @@ class StudyBagDataset(Dataset[Bag]):
     Args:
         manifest: clip manifest of the studies to use.
         reader: reads clips.
-        labels: numbers per study (index) and target (column); missing studies and values become NaN.
+        labels: truth by study and target.
         reports: gives whole reports, where retrieval needs them.
     """
 
@@ -108,14 +120,14 @@ class StudyBagDataset(Dataset[Bag]):
         self,
         manifest: pd.DataFrame,
         reader: ClipReader,
-        labels: pd.DataFrame | None = None,
+        labels: StudyLabels | None = None,
         reports: ReportAssembler | None = None,
     ) -> None:
         self.reader = reader
         self.reports = reports
         self._views = _views_of_studies(manifest)
         self.keys = list(self._views)
-        self._labels = labels
+        self.labels = labels
         self.features: dict[str, Tensor] = {}
 
     def __len__(self) -> int:
@@ -132,18 +144,10 @@ class StudyBagDataset(Dataset[Bag]):
             names=names,
             clips=[self.reader.read(ClipKey(patient, study, *name)) for name in wanted],
             features=features,
-            labels=self.labels_of(study),
+            labels={} if self.labels is None else self.labels.of_study(study),
             tokens=None if self.reports is None else self.reports.whole(study),
             report=0 if self.reports is None else self.reports.report_id(study),
         )
-
-    def labels_of(self, study: str) -> dict[str, float]:
-        """A study's labels by target, NaN where missing."""
-        if self._labels is None:
-            return {}
-        if study not in self._labels.index:
-            return dict.fromkeys(self._labels.columns, float("nan"))
-        return {str(name): float(value) for name, value in self._labels.loc[study].items()}
 
 
 def collate_bags(bags: Sequence[Bag]) -> BagBatch:
@@ -153,15 +157,20 @@ def collate_bags(bags: Sequence[Bag]) -> BagBatch:
         "patient": [bag.patient for bag in bags],
         "study": [bag.study for bag in bags],
         "clip_names": [bag.names for bag in bags],
-        "labels": {name: torch.tensor([bag.labels[name] for bag in bags]) for name in bags[0].labels},
+        "labels": default_collate([bag.labels for bag in bags]),
         "report": torch.tensor([bag.report for bag in bags]),
     }
+    _add_pixels(batch, bags)
+    reports = [bag.tokens.ids for bag in bags if bag.tokens is not None]
+    if reports:
+        batch["tokens"], batch["mask"] = pad_tokens(reports)
+    return batch
+
+
+def _add_pixels(batch: BagBatch, bags: Sequence[Bag]) -> None:
+    """Features `[M, D]` where every study has them, otherwise clips."""
     features = [bag.features for bag in bags if bag.features is not None]
     if len(features) == len(bags):
         batch["features"] = torch.cat(features)
     else:
         batch["raw"] = stack_clips([clip for bag in bags for clip in bag.clips])
-    reports = [bag.tokens.ids for bag in bags if bag.tokens is not None]
-    if reports:
-        batch["tokens"], batch["mask"] = pad_tokens(reports)
-    return batch

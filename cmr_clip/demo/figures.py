@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from cmr_clip.demo.plan import TARGET
 from cmr_clip.explore.strips import spacing_of
 from cmr_clip.explore.variables import words_of
 from cmr_clip.tables.predictions import read_attention, read_predictions
@@ -49,7 +50,7 @@ def lvef_figure(run: Path) -> Markup:
     for folder, name in (("lvef", "pretrained"), ("lvef_baseline", "not pretrained")):
         path = run / folder / "predictions.csv"
         rows = read_predictions(path) if _has_content(path) else ()
-        pairs = [(row.truth, row.score) for row in rows if row.truth is not None]
+        pairs = [(row.truth, row.score) for row in rows if row.target == TARGET and row.truth is not None]
         known = [(truth, score) for truth, score in pairs if math.isfinite(truth - score)]
         if known:
             truths, scores = zip(*known, strict=True)
@@ -107,7 +108,7 @@ def _curves(table: pd.DataFrame, names: Mapping[str, str]) -> list[DataSeries]:
 def attention_figure(run: Path) -> Markup:
     """How the head shares its attention between views, beside equal shares of the clips."""
     path = run / "lvef" / "attention.csv"
-    rows = list(read_attention(path)) if _has_content(path) else []
+    rows = [row for row in read_attention(path) if row.target == TARGET] if _has_content(path) else []
     sizes = Counter(row.study for row in rows)
     shares: defaultdict[str, float] = defaultdict(float)
     equal: defaultdict[str, float] = defaultdict(float)

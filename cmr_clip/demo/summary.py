@@ -7,12 +7,12 @@ import math
 import platform
 import shlex
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from cmr_clip.demo.plan import DemoPlan, DemoStep
+from cmr_clip.demo.plan import TARGET, DemoPlan, DemoStep
 from cmr_clip.tables.predictions import Prediction, read_predictions
 from preprocess.store.manifest import read_manifest
 
@@ -70,9 +70,14 @@ def _lvef(run: Path) -> dict[str, Any]:
         "mae_pretrained": pretrained["test/lvef_percent/mae"],
         "mae_baseline": baseline["test/lvef_percent/mae"],
         "mae_mean_predictor": pretrained["test/lvef_percent/mae_mean_predictor"],
-        "n": sum(_is_known(prediction) for prediction in read_predictions(run / "lvef" / "predictions.csv")),
+        "n": sum(_is_known(prediction) for prediction in _lvef_predictions(run / "lvef")),
         "unit": "percentage points",
     }
+
+
+def _lvef_predictions(folder: Path) -> Iterator[Prediction]:
+    """The rows of one target: a run may predict several."""
+    return (row for row in read_predictions(folder / "predictions.csv") if row.target == TARGET)
 
 
 def _is_known(prediction: Prediction) -> bool:
@@ -91,5 +96,5 @@ def _real(plan: DemoPlan) -> list[dict[str, Any]]:
             "out_of_distribution": True,
             "views": dict(Counter(clips.loc[clips["study"] == prediction.study, "view"]).most_common()),
         }
-        for prediction in read_predictions(folder / "predictions.csv")
+        for prediction in _lvef_predictions(folder)
     ]

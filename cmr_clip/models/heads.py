@@ -1,67 +1,138 @@
-"""Endpoints: each head knows its target, its loss, its metrics and how a logit becomes a prediction.
+"""Endpoints: each head knows its target, its label cells, its loss, its metrics and how logits become a prediction.
 
-A new kind of endpoint is one class here; the fine-tuning task only calls these methods.
+A new kind of endpoint is one class, made known by `cmr_clip.models.head_registry`. Tasks, loaders, tables and model
+cards ask the head and never its class.
+
+Shapes: B studies; K outputs of the trunk, the head's `width`; S named scores, its `outputs`; N clips of a study.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torchmetrics import MeanAbsoluteError, MetricCollection
-from torchmetrics.classification import BinaryAUROC, BinaryAveragePrecision
 
 from cmr_clip.errors import CmrClipError
+from cmr_clip.metrics.ranking import DefinedAUROC, DefinedAveragePrecision
+from cmr_clip.models.mil import BagOutput
 
-__all__ = ["BinaryHead", "Head", "RegressionHead", "heads_from_description"]
+__all__ = ["BinaryHead", "Head", "HeadInput", "RegressionHead", "class_index", "inputs_of"]
 
 
 class Head(nn.Module, ABC):
     """One target of the fine-tuning task.
 
+    The shapes that its methods see follow from two numbers. A head of width 1 gets logits `[B]`, one of width K > 1
+    gets `[B, K]`. A head without named outputs predicts one score per study, `[B]`; one with S names predicts
+    `[B, S]`. Truth is `[B]`, or `[B, T]` where `truth` gives T numbers per study.
+
     Args:
-        target: the label column.
+        target: what is predicted; also the label column unless `columns` says otherwise.
+        width: K, how many of the trunk's outputs are this head's; all K see the clips through one attention map.
+        outputs: names of its S scores; without, there is one score that goes by the target's name.
+
+    Raises:
+        ValueError: a width below 1, or a name twice.
     """
 
-    def __init__(self, target: str) -> None:
+    def __init__(self, target: str, width: int = 1, outputs: Sequence[str] = ()) -> None:
         super().__init__()
+        if width < 1 or len(set(outputs)) < len(outputs):
+            raise ValueError(f"a head of width {width} with outputs {list(outputs)}")
         self.target = target
+        self.width = width
+        self.outputs = tuple(outputs)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The label columns that its truth is made of."""
+        return (self.target,)
+
+    @property
+    def takes(self) -> str:
+        """What its label cells hold, in words."""
+        return "numbers"
+
+    def truth(self, *cells: float | str) -> float | Sequence[float] | None:
+        """The truth of a study from the cells of `columns`; studies with an empty cell have none and never come here.
+
+        Returns:
+            A number, the same number of numbers for each study, or None for cells that the head does not take.
+        """
+        (cell,) = cells
+        return None if isinstance(cell, str) else cell
+
+    @property
+    def score_names(self) -> tuple[str, ...]:
+        """What tables call its scores: the target, or `target:output` for named outputs."""
+        return tuple(f"{self.target}:{output}" for output in self.outputs) or (self.target,)
+
+    def score_truth(self, truth: Tensor) -> Tensor:
+        """What tables hold beside the scores.
+
+        Args:
+            truth: `[B]` or `[B, T]`, NaN where missing.
+
+        Returns:
+            `[B]`, or `[B, S]` for S named outputs; here each score is compared with the truth itself.
+        """
+        return truth[:, None].expand(-1, len(self.outputs)) if self.outputs else truth
+
+    @property
+    def prediction(self) -> str:
+        """What its prediction is, in words, for the model card."""
+        return f"scores named {', '.join(self.outputs)}" if self.outputs else "a score"
 
     @abstractmethod
     def arguments(self) -> dict[str, Any]:
-        """The arguments that build the same head, as plain values."""
+        """The arguments that build the same head, as plain values; `target` is one of them."""
 
     def description(self) -> dict[str, Any]:
         """What a checkpoint says of this head: its kind (the class) and its arguments."""
         return {"kind": type(self).__name__, **self.arguments()}
 
     @abstractmethod
-    def fit_labels(self, labels: Tensor) -> float:
-        """Take what is needed from the training labels `[N]` (no NaN); returns the output layer's initial bias."""
+    def fit_labels(self, labels: Tensor) -> float | Tensor:
+        """Take what is needed from the training labels.
+
+        Args:
+            labels: truth of the labelled training studies, `[N]` or `[N, T]`, without NaN; N is at least 1.
+
+        Returns:
+            Initial bias of the output layer: a number, or `[K]`.
+        """
 
     @abstractmethod
     def loss(self, logits: Tensor, truth: Tensor) -> Tensor:
-        """Mean loss of logits `[B]` against labels `[B]` without NaN."""
+        """Mean loss, a scalar, of logits `[B]` or `[B, K]` against truth `[B]` or `[B, T]` without NaN."""
 
     @abstractmethod
     def predict(self, logits: Tensor) -> Tensor:
-        """Logits `[B]` to predictions in the target's unit, or to probabilities."""
+        """Logits `[B]` or `[B, K]` to scores `[B]` or `[B, S]`: in the target's unit, or probabilities."""
 
     @abstractmethod
     def metrics(self) -> MetricCollection:
-        """Metrics that take predictions and labels."""
+        """Metrics that take scores and `metric_target` of truth; one that is NaN was not defined and is left out."""
 
     def metric_target(self, truth: Tensor) -> Tensor:
-        """Labels `[B]` as the metrics take them."""
+        """Truth `[B]` or `[B, T]` as the metrics take it."""
         return truth.float()
 
     @abstractmethod
     def reference(self, truth: Tensor) -> dict[str, Tensor]:
-        """Trivial predictions for labels `[B]`, by name: what a model must beat."""
+        """What a trivial model reaches: what a model must beat.
+
+        Args:
+            truth: `[B]` or `[B, T]`, without NaN.
+
+        Returns:
+            By metric name, a value `[B]` per study (an error in the target's unit, a hit of 0 or 1); logged as a mean.
+        """
 
 
 class RegressionHead(Head):
@@ -81,30 +152,35 @@ class RegressionHead(Head):
         self.huber_delta = huber_delta
         self.register_buffer("train_mean", torch.tensor(float("nan")))
 
+    @property
+    def prediction(self) -> str:
+        """A number with its unit."""
+        return f"{self.scale:g} × logit, in its unit"
+
     def arguments(self) -> dict[str, Any]:
         """Target, scale and delta."""
         return {"target": self.target, "scale": self.scale, "huber_delta": self.huber_delta}
 
     def fit_labels(self, labels: Tensor) -> float:
-        """Start from the training mean."""
+        """Start from the mean of the training labels `[N]`, in the target's unit."""
         self.train_mean.fill_(labels.mean())
         return float(labels.mean()) / self.scale
 
     def loss(self, logits: Tensor, truth: Tensor) -> Tensor:
-        """Huber loss in the target's unit."""
+        """Huber loss of logits `[B]` against truth `[B]`, in the target's unit."""
         return F.huber_loss(self.predict(logits), truth, delta=self.huber_delta)
 
     def predict(self, logits: Tensor) -> Tensor:
-        """The prediction in the target's unit."""
+        """Logits `[B]` to predictions `[B]` in the target's unit."""
         return self.scale * logits
 
     def metrics(self) -> MetricCollection:
-        """Mean absolute error."""
+        """Mean absolute error, in the target's unit."""
         return MetricCollection({"mae": MeanAbsoluteError()})
 
     def reference(self, truth: Tensor) -> dict[str, Tensor]:
-        """Predicting the training mean for everybody."""
-        return {"mean_predictor": self.train_mean.expand_as(truth)}
+        """Errors `[B]` of predicting the training mean for everybody, in the target's unit."""
+        return {"mae_mean_predictor": (self.train_mean - truth).abs()}
 
 
 class BinaryHead(Head):
@@ -122,12 +198,17 @@ class BinaryHead(Head):
         self.weighted = weighted
         self.register_buffer("pos_weight", torch.tensor(1.0))
 
+    @property
+    def prediction(self) -> str:
+        """A probability, 0 to 1."""
+        return "a probability"
+
     def arguments(self) -> dict[str, Any]:
         """Target and weighting."""
         return {"target": self.target, "weighted": self.weighted}
 
     def fit_labels(self, labels: Tensor) -> float:
-        """Balance the classes.
+        """Balance the classes of the training labels `[N]`, 0 or 1.
 
         Raises:
             CmrClipError: only one class occurs, or a label is neither 0 nor 1.
@@ -143,19 +224,19 @@ class BinaryHead(Head):
         return 0.0
 
     def loss(self, logits: Tensor, truth: Tensor) -> Tensor:
-        """Binary cross-entropy."""
+        """Binary cross-entropy of logits `[B]` against truth `[B]`, 0 or 1."""
         return F.binary_cross_entropy_with_logits(logits, truth, pos_weight=self.pos_weight)
 
     def predict(self, logits: Tensor) -> Tensor:
-        """The probability."""
+        """Logits `[B]` to probabilities `[B]`."""
         return torch.sigmoid(logits)
 
     def metrics(self) -> MetricCollection:
-        """Ranking metrics over the whole epoch."""
-        return MetricCollection({"auroc": BinaryAUROC(), "average_precision": BinaryAveragePrecision()})
+        """Ranking metrics over the whole set, 0 to 1; not defined unless both classes occur in it."""
+        return MetricCollection({"auroc": DefinedAUROC(), "average_precision": DefinedAveragePrecision()})
 
     def metric_target(self, truth: Tensor) -> Tensor:
-        """Labels as integers."""
+        """Truth `[B]` as integers."""
         return truth.long()
 
     def reference(self, truth: Tensor) -> dict[str, Tensor]:
@@ -163,24 +244,44 @@ class BinaryHead(Head):
         return {}
 
 
-def heads_from_description(described: Sequence[Mapping[str, Any]], origin: str) -> list[Head]:
-    """The heads that a checkpoint describes, in order; what they took from labels is not part of it.
+def class_index(cell: float | str, classes: Sequence[str]) -> int | None:
+    """Which class a label cell names, for heads whose label column holds class names.
 
     Args:
-        described: `Head.description()` of each.
-        origin: what the error calls the file.
+        cell: the name; a number counts as its shortest decimal form (`2`, not `2.0`).
+        classes: names, in order.
 
-    Raises:
-        CmrClipError: a kind or an argument that this version does not know.
+    Returns:
+        From 0; None where no class goes by that name.
     """
-    kinds: dict[str, type[Head]] = {kind.__name__: kind for kind in (BinaryHead, RegressionHead)}
-    heads = []
-    for entry in described:
-        arguments = {name: value for name, value in entry.items() if name != "kind"}
-        try:
-            heads.append(kinds[entry["kind"]](**arguments))
-        except (KeyError, TypeError) as error:
-            raise CmrClipError(
-                f"{origin} describes a head that this version does not know: {dict(entry)}", "install a newer cmr-clip"
-            ) from error
-    return heads
+    name = cell if isinstance(cell, str) else f"{cell:g}"
+    return classes.index(name) if name in classes else None
+
+
+class HeadInput(NamedTuple):
+    """A head's part of the trunk's output for B studies.
+
+    Attributes:
+        head: whose part it is.
+        logits: `[B]` for width 1, otherwise `[B, K]`.
+        attention: `[B, N]`, sums to 1 over a study's clips, 0 on padding.
+    """
+
+    head: Head
+    logits: Tensor
+    attention: Tensor
+
+
+def inputs_of(heads: Sequence[Head], bags: BagOutput) -> list[HeadInput]:
+    """Split the trunk's outputs by the widths of the heads, in order.
+
+    Args:
+        heads: as many as the trunk has attention maps; their widths sum to its outputs.
+        bags: the trunk's outputs, logits `[B, sum of K]` and attention `[B, heads, N]`.
+    """
+    parts = bags.logits.split([head.width for head in heads], dim=1)  # type: ignore[no-untyped-call]
+    maps = bags.attention.unbind(1)
+    return [
+        HeadInput(head, logits.squeeze(1) if head.width == 1 else logits, attention)
+        for head, logits, attention in zip(heads, parts, maps, strict=True)
+    ]

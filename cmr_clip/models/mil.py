@@ -1,7 +1,14 @@
-"""Gated attention over the clips of a study (Eq. 4 of the paper; Ilse et al., ICML 2018)."""
+"""Gated attention over the clips of a study (Eq. 4 of the paper; Ilse et al., ICML 2018).
+
+A target has one attention map, however many outputs it has: its clips are pooled once, and each of its outputs is a
+linear function of that one vector. So the classes of a target are compared on the same evidence, and one map shows it.
+
+Shapes: B studies, N clips, E embedding, H hidden, R targets, K outputs of a target, W outputs of all targets.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -11,11 +18,11 @@ __all__ = ["BagOutput", "GatedAttentionMIL"]
 
 
 class BagOutput(NamedTuple):
-    """What a head says of B studies and K targets.
+    """What the trunk says of B studies and R targets.
 
     Attributes:
-        logits: `[B, K]`.
-        attention: `[B, K, N]`, sums to 1 over a study's clips, 0 on padding.
+        logits: `[B, W]`, the K outputs of each target one after the other; `heads.inputs_of` splits them.
+        attention: `[B, R, N]`, sums to 1 over a study's clips, 0 on padding.
     """
 
     logits: Tensor
@@ -25,42 +32,47 @@ class BagOutput(NamedTuple):
 class _GatedAttention(nn.Module):
     """`w·(tanh(V h) ⊙ sigmoid(U h))`, after an optional LayerNorm of h that is also what gets pooled."""
 
-    def __init__(self, hidden: int, gate: int, n_targets: int, layernorm: bool) -> None:
+    def __init__(self, hidden: int, gate: int, targets: int, layernorm: bool) -> None:
         super().__init__()
         self.layernorm: nn.Module | None = nn.LayerNorm(hidden) if layernorm else None
         self.attention_a = nn.Sequential(nn.Linear(hidden, gate), nn.Tanh())
         self.attention_b = nn.Sequential(nn.Linear(hidden, gate), nn.Sigmoid())
-        self.attention_c = nn.Linear(gate, n_targets)
+        self.attention_c = nn.Linear(gate, targets)
 
     def forward(self, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """Clips `[B, N, H]` as they are pooled, `[B, N, H]`, and their scores before the softmax, `[B, N, R]`."""
         if self.layernorm is not None:
             hidden = self.layernorm(hidden)
         return hidden, self.attention_c(self.attention_a(hidden) * self.attention_b(hidden))
 
 
 class _TargetLinear(nn.Module):
-    """One linear output per target, each on its own pooled vector."""
+    """K linear outputs per target, on the target's own pooled vector."""
 
-    def __init__(self, hidden: int, n_targets: int) -> None:
+    def __init__(self, hidden: int, widths: Sequence[int]) -> None:
         super().__init__()
-        self.fc = nn.Sequential(nn.Linear(hidden, n_targets))
+        self.widths = tuple(widths)
+        self.fc = nn.Sequential(nn.Linear(hidden, sum(self.widths)))
 
     def forward(self, pooled: Tensor) -> Tensor:
+        """Pooled vectors `[B, R, H]` to logits `[B, W]`."""
         layer = self.fc[0]
         assert isinstance(layer, nn.Linear)
-        return (pooled * layer.weight).sum(-1) + layer.bias
+        vectors = zip(pooled.split(1, dim=1), self.widths, strict=True)  # type: ignore[no-untyped-call]
+        repeated = torch.cat([vector.expand(-1, width, -1) for vector, width in vectors], dim=1)
+        return (repeated * layer.weight).sum(-1) + layer.bias
 
 
 class GatedAttentionMIL(nn.Module):
-    """Bags of clip embeddings to one logit and one attention map per study and target.
+    """Bags of clip embeddings to K logits and one attention map per study and target.
 
-    With one target its parameters carry the names and shapes of the paper authors' checkpoints.
+    With one target of one output its parameters carry the names and shapes of the paper authors' checkpoints.
 
     Args:
         in_features: E of the clip embeddings.
         hidden: width of the shared trunk.
         gate: width of the attention gates.
-        n_targets: K.
+        widths: K of each target, in order.
         layernorm: normalise the trunk's output (the authors: for classification only).
         dropout: in the trunk and before the output.
     """
@@ -70,7 +82,7 @@ class GatedAttentionMIL(nn.Module):
         in_features: int = 512,
         hidden: int = 256,
         gate: int = 128,
-        n_targets: int = 1,
+        widths: Sequence[int] = (1,),
         layernorm: bool = False,
         dropout: float = 0.25,
     ) -> None:
@@ -82,10 +94,10 @@ class GatedAttentionMIL(nn.Module):
             nn.Linear(hidden, hidden),
             nn.ReLU(),
             nn.Dropout(dropout),
-            _GatedAttention(hidden, gate, n_targets, layernorm),
+            _GatedAttention(hidden, gate, len(widths), layernorm),
         )
         self.dropout = nn.Dropout(dropout)
-        self.classifier_head = _TargetLinear(hidden, n_targets)
+        self.classifier_head = _TargetLinear(hidden, widths)
         for module in self.modules():
             if isinstance(module, nn.Linear):
                 nn.init.xavier_normal_(module.weight)
@@ -93,7 +105,7 @@ class GatedAttentionMIL(nn.Module):
 
     @property
     def output_layer(self) -> nn.Linear:
-        """The linear layer whose bias is the logit of an empty finding, `[K]`."""
+        """The linear layer whose bias, `[W]`, holds the logits of an empty finding."""
         layer = self.classifier_head.fc[0]
         assert isinstance(layer, nn.Linear)
         return layer

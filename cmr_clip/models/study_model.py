@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from cmr_clip.clips.spec import ClipSpec
 from cmr_clip.encoders.protocol import VideoEncoder
 from cmr_clip.errors import CmrClipError
-from cmr_clip.models.heads import Head
+from cmr_clip.models.heads import Head, inputs_of
 from cmr_clip.models.mil import BagOutput, GatedAttentionMIL
 from cmr_clip.models.towers import VideoTower
 
@@ -24,14 +24,16 @@ class StudyResult:
     """What a model says of one study.
 
     Attributes:
-        score: probability, or the value in the target's unit; scalar.
-        logit: the head's raw output; scalar.
+        score: probability, or the value in the target's unit; scalar, or `[S]` where the target has S named outputs.
+        logit: the head's raw output; scalar, or `[K]` where the head is K > 1 wide.
         attention: `[N]`, weights of the clips; they sum to 1.
+        outputs: the S names; empty where the score is a scalar.
     """
 
     score: Tensor
     logit: Tensor
     attention: Tensor
+    outputs: tuple[str, ...] = ()
 
 
 class StudyModel(VideoTower):
@@ -42,7 +44,7 @@ class StudyModel(VideoTower):
     Args:
         video_encoder: the video encoder.
         embed_dim: E.
-        mil: trunk with one output per head.
+        mil: trunk with an attention map per head, and as many outputs as the heads are wide.
         heads: the targets, in the order of the outputs.
         preprocessing: how a cine becomes a clip.
         target: whose result `model(clips)` gives; may stay open where there are several.
@@ -84,10 +86,9 @@ class StudyModel(VideoTower):
         embeddings = self.project(self.features(clips))
         mask = torch.ones(1, len(embeddings), dtype=torch.bool, device=embeddings.device)
         bag = cast(BagOutput, self.classifier_head(embeddings[None], mask))
-        heads = cast(list[Head], list(self.heads))
         return {
-            head.target: StudyResult(head.predict(bag.logits[0, index]), bag.logits[0, index], bag.attention[0, index])
-            for index, head in enumerate(heads)
+            head.target: StudyResult(head.predict(logits)[0], logits[0], attention[0], head.outputs)
+            for head, logits, attention in inputs_of(cast(list[Head], list(self.heads)), bag)
         }
 
     def forward(self, clips: Tensor) -> StudyResult:  # type: ignore[override]

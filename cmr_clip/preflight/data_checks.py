@@ -112,7 +112,7 @@ def _vocabulary(source: str, index: SentenceIndex, findings: Findings) -> None:
 
 def _labels(path: Path, splits: pd.DataFrame | None, findings: Findings) -> None:
     with findings.attempt("labels"):
-        table = read_labels(path).select_dtypes("number")
+        table = read_labels(path)
         if splits is not None:
             table = table[table.index.isin(studies_of_split(splits, "train"))]
         counts = ", ".join(f"{name} {int(count)}" for name, count in table.notna().sum().items())

@@ -24,6 +24,7 @@ from preprocess.reports.index import read_sentences
 __all__ = ["Trial", "run_trial"]
 
 _STUDIES = 4
+_CLASSES = 20
 
 
 @dataclass(frozen=True)
@@ -136,14 +137,15 @@ def _few_studies(plan: Plan) -> Iterator[Path]:
 
 
 def _extremes(plan: Plan, studies: pd.Series[str]) -> set[str]:
-    """Studies with the lowest and with the highest values of each target, so that both classes are among them."""
-    labels = read_labels(Path(plan.data["labels"])).select_dtypes("number")
+    """Studies with the lowest and the highest values of each target, and one of each class, so that all occur."""
+    labels = read_labels(Path(plan.data["labels"]))
     labels = labels[labels.index.isin(studies)]
     targets = [head["init_args"]["target"] for head in plan.model.get("heads") or []]
     chosen: set[str] = set()
     for target in labels.columns.intersection(targets):
-        ordered = labels[target].dropna().sort_values().index
-        chosen.update(ordered[: _STUDIES // 2], ordered[-_STUDIES // 2 :])
+        ordered = labels[target].dropna().sort_values()
+        classes = ordered.drop_duplicates() if ordered.nunique() <= _CLASSES else ordered[:0]
+        chosen.update(ordered.index[: _STUDIES // 2], ordered.index[-_STUDIES // 2 :], classes.index)
     return chosen or set(studies.head(_STUDIES))
 
 

@@ -4,50 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, TypedDict, cast
+from typing import Any, Literal, cast
 
 import torch
 from pytorch_lightning.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
-from torchmetrics import MetricCollection
 
 from cmr_clip.data.bag_module import StudyBagDataModule
 from cmr_clip.data.batches import BagBatch
 from cmr_clip.encoders.protocol import VideoEncoder
 from cmr_clip.errors import CmrClipError
-from cmr_clip.models.heads import Head
+from cmr_clip.models.head_registry import describe_heads
+from cmr_clip.models.heads import Head, HeadInput, inputs_of
 from cmr_clip.models.mil import BagOutput, GatedAttentionMIL
 from cmr_clip.models.towers import VideoTower
 from cmr_clip.tasks.base import VideoTask
+from cmr_clip.tasks.head_metrics import HeadMetrics, is_labelled
+from cmr_clip.tasks.study_predictions import StudyPredictions, study_predictions
 from cmr_clip.weights.into_task import load_tower_weights
 
-__all__ = ["Freeze", "StudyFinetuning", "StudyPredictions"]
-
+__all__ = ["Freeze", "StudyFinetuning"]
 
 Freeze = Literal["encoder", "tower", "nothing"]
 """What does not train: `encoder` is the paper's fine-tuning (projection and heads train), `nothing` its transfer
 (everything trains), `tower` its linear mode (heads only)."""
-
-
-class StudyPredictions(TypedDict):
-    """What the task says of the studies of a batch.
-
-    Attributes:
-        study: B keys.
-        patient: B keys.
-        clip_names: B lists of (view, slice).
-        truth: labels per target `[B]`; empty where the data have none.
-        scores: per target `[B]`: a probability or a number in the target's unit.
-        attention: per target and study, the weights of its clips.
-    """
-
-    study: list[str]
-    patient: list[str]
-    clip_names: list[list[tuple[str, int]]]
-    truth: dict[str, Tensor]
-    scores: dict[str, Tensor]
-    attention: dict[str, list[Tensor]]
 
 
 class StudyFinetuning(VideoTask):
@@ -102,18 +83,14 @@ class StudyFinetuning(VideoTask):
         self.cache_features = cache_features and self.freeze_mode != "nothing"
         self.heads = nn.ModuleList(heads)
         self.classifier_head = GatedAttentionMIL(
-            embed_dim, hidden, n_targets=len(heads), layernorm=layernorm, dropout=dropout
+            embed_dim, hidden, widths=[head.width for head in heads], layernorm=layernorm, dropout=dropout
         )
-        self._metrics = nn.ModuleDict({stage: self._metrics_of(stage) for stage in ("val", "test")})
+        self._metrics = nn.ModuleDict({stage: HeadMetrics(heads) for stage in ("val", "test")})
         for module in self._frozen():
             module.requires_grad_(False)
 
     def _targets(self) -> list[Head]:
         return cast(list[Head], list(self.heads))
-
-    def _metrics_of(self, stage: str) -> nn.ModuleList:
-        """Metrics of each head, in the order of the heads: names of targets may hold dots, names of modules not."""
-        return nn.ModuleList(head.metrics().clone(prefix=f"{stage}/{head.target}/") for head in self._targets())
 
     def _frozen(self) -> list[nn.Module]:
         match self.freeze_mode:
@@ -132,30 +109,37 @@ class StudyFinetuning(VideoTask):
         return self
 
     def setup(self, stage: str) -> None:
-        """Load pretrained weights and take from the training labels what the heads need."""
+        """Load pretrained weights and take from the training labels what the heads need.
+
+        Raises:
+            CmrClipError: a head of no registered kind, no training label for a head, or labels that it does not take.
+        """
         super().setup(stage)
-        data = self._data()
-        if stage in ("validate", "test"):
-            for head in self._targets():
-                data.labels_of("test" if stage == "test" else "val", head.target)
+        if stage == "predict":
+            return
+        self._data().use_targets(self._targets())
         if stage != "fit":
             return
+        describe_heads(self._targets())  # what could never be loaded is not worth training
         if self.encoder_checkpoint is not None:
             load_tower_weights(
                 self.model, self.encoder_checkpoint, self._clip_spec, interpolate=self.interpolate_positions
             )
-        for index, head in enumerate(self._targets()):
-            labels = data.labels_of("train", head.target)
-            labels = labels[~labels.isnan()]
-            if not len(labels):
-                raise CmrClipError(f"no training study has a label for target {head.target!r}")
-            with torch.no_grad():
-                self.classifier_head.output_layer.bias[index] = head.fit_labels(labels)
+        with torch.no_grad():
+            self.classifier_head.output_layer.bias.copy_(torch.cat([self._fit(head) for head in self._targets()]))
+
+    def _fit(self, head: Head) -> Tensor:
+        """Show a head its training labels; its initial bias `[K]`."""
+        labels = self._data().labels_of("train", head.target)
+        labels = labels[is_labelled(labels)]
+        if not len(labels):
+            raise CmrClipError(f"no training study has a label for target {head.target!r}")
+        return torch.as_tensor(head.fit_labels(labels), dtype=torch.float32).reshape(head.width)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Describe the encoder and the heads, so that `load_study_model` rebuilds both."""
         super().on_save_checkpoint(checkpoint)
-        checkpoint["cmr_clip"]["heads"] = [head.description() for head in self._targets()]
+        checkpoint["cmr_clip"]["heads"] = describe_heads(self._targets())
 
     def _data(self) -> StudyBagDataModule:
         return cast(StudyBagDataModule, cast(Any, self.trainer).datamodule)
@@ -180,72 +164,74 @@ class StudyFinetuning(VideoTask):
         return features
 
     def forward(self, batch: BagBatch) -> BagOutput:
-        """Logits `[B, K]` and attention `[B, K, N]` of the studies of a batch."""
+        """Logits `[B, W]` and attention `[B, R, N]` of the B studies of a batch; see `GatedAttentionMIL`."""
         features = batch["features"] if "features" in batch else self.model.video_encoder(batch["clips"])
         bags = self.model.project(features).split(batch["counts"].tolist())  # type: ignore[no-untyped-call]
         padded = pad_sequence(list(bags), batch_first=True)
         mask = torch.arange(padded.shape[1], device=padded.device) < batch["counts"][:, None]
         return cast(BagOutput, self.classifier_head(padded, mask))
 
-    def _loss(self, output: BagOutput, batch: BagBatch) -> Tensor:
-        """The mean over targets of the losses over labelled studies."""
+    def _losses(self, parts: list[HeadInput], batch: BagBatch) -> list[Tensor]:
+        """The mean loss over labelled studies of each head that has some in this batch."""
         losses = []
-        for index, head in enumerate(self._targets()):
+        for head, logits, _ in parts:
             truth = batch["labels"][head.target]
-            known = ~truth.isnan()
+            known = is_labelled(truth)
             if known.any():
-                losses.append(head.loss(output.logits[known, index], truth[known]))
-        return torch.stack(losses).mean() if losses else output.logits.sum() * 0
+                losses.append(head.loss(logits[known], truth[known]))
+        return losses
 
     def training_step(self, batch: BagBatch, batch_idx: int) -> Tensor:
-        """One step on B studies."""
-        loss = self._loss(self(batch), batch)
+        """One step on B studies: the mean over heads of their losses."""
+        output = self(batch)
+        losses = self._losses(inputs_of(self._targets(), output), batch)
+        if not losses:
+            return cast(Tensor, output.logits.sum() * 0)  # nothing to learn from, nothing to report
+        loss = torch.stack(losses).mean()
         self.log("train/loss", loss, on_step=False, on_epoch=True, prog_bar=True, batch_size=len(batch["study"]))
         return loss
 
     def _shared_eval_step(self, batch: BagBatch, stage: str) -> StudyPredictions:
-        output = self(batch)
-        predictions = self._predictions(output, batch)
-        self.log(f"{stage}/loss", self._loss(output, batch), batch_size=len(batch["study"]))
-        of_stage = cast(list[MetricCollection], list(cast(nn.ModuleList, self._metrics[stage])))
-        for head, metrics in zip(self._targets(), of_stage, strict=True):
+        parts = inputs_of(self._targets(), self(batch))
+        if losses := self._losses(parts, batch):
+            self.log(f"{stage}/loss", torch.stack(losses).mean(), batch_size=len(batch["study"]))
+        scores = [head.predict(logits).float() for head, logits, _ in parts]
+        for index, head in enumerate(self._targets()):
             truth = batch["labels"][head.target]
-            known = ~truth.isnan()
+            cast(HeadMetrics, self._metrics[stage]).update(index, scores[index], truth)
+            known = is_labelled(truth)
             if known.any():
-                metrics.update(predictions["scores"][head.target][known], head.metric_target(truth[known]))
                 self._log_references(head, truth[known], stage)
-            self.log_dict(metrics, on_epoch=True, batch_size=len(batch["study"]))
-        return predictions
+        return study_predictions(parts, scores, batch)
 
     def _log_references(self, head: Head, truth: Tensor, stage: str) -> None:
-        for name, guess in head.reference(truth).items():
-            error = (guess - truth).abs().mean()
-            self.log(f"{stage}/{head.target}/mae_{name}", error, batch_size=len(truth))
+        """Beside the metrics, what trivial predictions reach on labelled studies, `[B]` or `[B, T]`."""
+        for name, values in head.reference(truth).items():
+            mean = values.mean()
+            if not mean.isnan():
+                self.log(f"{stage}/{head.target}/{name}", mean, batch_size=len(truth))
 
-    def _predictions(self, output: BagOutput, batch: BagBatch) -> StudyPredictions:
-        counts = batch["counts"].tolist()
-        scores, attention = {}, {}
-        for index, head in enumerate(self._targets()):
-            scores[head.target] = head.predict(output.logits[:, index]).float()
-            weights = output.attention[:, index].float()
-            attention[head.target] = [row[:count] for row, count in zip(weights, counts, strict=True)]
-        return {
-            "study": batch["study"],
-            "patient": batch["patient"],
-            "clip_names": batch["clip_names"],
-            "truth": batch["labels"],
-            "scores": scores,
-            "attention": attention,
-        }
+    def _shared_eval_end(self, stage: str) -> None:
+        metrics = cast(HeadMetrics, self._metrics[stage]).compute(self.device)
+        self.log_dict({f"{stage}/{name}": value for name, value in metrics.items()}, batch_size=1)
 
     def validation_step(self, batch: BagBatch, batch_idx: int) -> None:
         """Metrics over whole studies."""
         self._shared_eval_step(batch, "val")
 
+    def on_validation_epoch_end(self) -> None:
+        """Metrics over the validation set."""
+        self._shared_eval_end("val")
+
     def test_step(self, batch: BagBatch, batch_idx: int) -> StudyPredictions:
         """Metrics and predictions of whole studies."""
         return self._shared_eval_step(batch, "test")
 
+    def on_test_epoch_end(self) -> None:
+        """Metrics over the test set."""
+        self._shared_eval_end("test")
+
     def predict_step(self, batch: BagBatch, batch_idx: int) -> StudyPredictions:
         """Predictions of whole studies."""
-        return self._predictions(self(batch), batch)
+        parts = inputs_of(self._targets(), self(batch))
+        return study_predictions(parts, [head.predict(logits).float() for head, logits, _ in parts], batch)

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from cmr_clip.encoders.protocol import ClipShape
 from cmr_clip.errors import CheckpointMismatchError, CmrClipError
-from cmr_clip.models.heads import BinaryHead, Head, RegressionHead, heads_from_description
+from cmr_clip.models.head_registry import heads_from_description
+from cmr_clip.models.heads import BinaryHead, Head, RegressionHead
 from cmr_clip.models.mil import GatedAttentionMIL
 from cmr_clip.models.study_model import StudyModel
 from cmr_clip.weights.assemble import empty_encoder, fill, resized, wanted_shape
@@ -91,18 +92,17 @@ def _require_head(weights: Weights) -> None:
 def _empty_model(weights: Weights, target: str | None) -> StudyModel:
     state = weights.state
     hidden, in_features = state[f"{_NET}0.weight"].shape
-    heads = _heads(weights)
+    heads, maps = _heads(weights), len(state[f"{_NET}6.attention_c.weight"])
+    if maps != len(heads):
+        raise CheckpointMismatchError(f"{weights.path} describes {len(heads)} heads, its trunk has {maps} outputs")
     with torch.random.fork_rng(devices=[]):  # random weights that are replaced must not change the caller's numbers
         mil = GatedAttentionMIL(
             in_features,
             hidden,
             gate=len(state[f"{_NET}6.attention_a.0.weight"]),
-            n_targets=len(state[f"{_NET}6.attention_c.weight"]),
+            widths=[head.width for head in heads],
             layernorm=f"{_NET}6.layernorm.weight" in state,
         )
-    outputs = mil.output_layer.out_features
-    if outputs != len(heads):
-        raise CheckpointMismatchError(f"{weights.path} describes {len(heads)} heads, its trunk has {outputs} outputs")
     encoder = empty_encoder(weights)
     return StudyModel(encoder, len(state["video_proj.weight"]), mil, heads, weights.preprocessing, target)
 

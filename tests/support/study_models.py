@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from pathlib import Path
 
 import torch
@@ -22,20 +23,21 @@ def slow_head(head: GatedAttentionMIL, bag: torch.Tensor) -> tuple[torch.Tensor,
     if gated.layernorm is not None:
         hidden = [gated.layernorm(h) for h in hidden]
     v, u, w = gated.attention_a[0], gated.attention_b[0], gated.attention_c
-    logits, weights = [], []
-    for target in range(w.out_features):
+    logits, weights, outputs = [], [], iter(range(head.output_layer.out_features))
+    for target, width in enumerate(head.classifier_head.widths):
         scores = [w.weight[target] @ (torch.tanh(v(h)) * torch.sigmoid(u(h))) + w.bias[target] for h in hidden]
         exponents = [torch.exp(score) for score in scores]
         alpha = [value / sum(exponents) for value in exponents]
         pooled = sum(a * h for a, h in zip(alpha, hidden, strict=True))
-        logits.append(head.output_layer.weight[target] @ pooled + head.output_layer.bias[target])
+        for output in islice(outputs, width):
+            logits.append(head.output_layer.weight[output] @ pooled + head.output_layer.bias[output])
         weights.append(torch.stack(alpha))
     return torch.stack(logits), torch.stack(weights)
 
 
 def trained(heads: list[nn.Module], seed: int = 0) -> StudyModel:
     torch.manual_seed(seed)
-    mil = GatedAttentionMIL(24, 10, 6, n_targets=len(heads), layernorm=True)
+    mil = GatedAttentionMIL(24, 10, 6, widths=[head.width for head in heads], layernorm=True)
     model = contrastive_model()
     spec = ClipSpec(n_frames=4, size=32, field_of_view_mm=120)
     return StudyModel(model.video_encoder, 24, mil, heads, spec).eval()

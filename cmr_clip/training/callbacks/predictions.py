@@ -11,7 +11,7 @@ from typing import Any
 import pytorch_lightning as pl
 
 from cmr_clip.tables.predictions import AttentionWeight, Prediction, write_attention, write_predictions
-from cmr_clip.tasks.finetuning import StudyPredictions
+from cmr_clip.tasks.study_predictions import StudyPredictions
 from preprocess.system.files import write_text
 
 __all__ = ["MetricsFile", "PredictionTables"]
@@ -21,6 +21,9 @@ _log = logging.getLogger(__name__)
 
 class PredictionTables(pl.Callback):
     """Writes `predictions.csv` and `attention.csv` after `test` or `predict`.
+
+    Predictions have a row per study and score. A head with named outputs has a row for each of them, its `target`
+    written as `target:output`; docs/heads.md says what stands in `truth`. Attention has a row per clip and target.
 
     Args:
         folder: where to; the run's `default_root_dir` if None.

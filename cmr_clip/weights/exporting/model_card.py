@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cmr_clip.encoders.registry import read_description
+from cmr_clip.models.head_registry import heads_from_description
 
 __all__ = ["model_card"]
 
@@ -73,9 +74,8 @@ def _views(preprocessing: Mapping[str, Any]) -> str:
 
 def _output(config: Mapping[str, Any], preprocessing: Mapping[str, Any]) -> str:
     lines = ["## Output\n", f"- L2-normalised embedding of a clip, {config['embed_dim']} numbers"]
-    for head in config["heads"]:
-        kind = "a probability" if head["kind"] == "BinaryHead" else f"{head.get('scale', 1):g} × logit, in its unit"
-        lines.append(f"- `{head['target']}` of a study: {kind}, with the attention over its clips")
+    for head in heads_from_description(config["heads"], "the exported model"):
+        lines.append(f"- `{head.target}` of a study: {head.prediction}, with the attention over its clips")
     tokenizer = preprocessing["tokenizer"]
     if tokenizer:
         lines.append(f"- L2-normalised embedding of a report; tokenizer {tokenizer['source']}")

@@ -18,14 +18,14 @@ def padded(bags: list[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
     return data, mask
 
 
-def make(n_targets: int = 3, layernorm: bool = True) -> GatedAttentionMIL:
+def make(widths: tuple[int, ...] = (1, 1, 1), layernorm: bool = True) -> GatedAttentionMIL:
     torch.manual_seed(1)
-    return GatedAttentionMIL(16, 12, 8, n_targets, layernorm=layernorm).eval()
+    return GatedAttentionMIL(16, 12, 8, widths, layernorm=layernorm).eval()
 
 
 def test_padded_batches_equal_the_slow_oracle() -> None:
-    for layernorm in (True, False):
-        head = make(layernorm=layernorm)
+    for widths, layernorm in (((1, 1, 1), True), ((1, 1, 1), False), ((1, 5, 2), True)):
+        head = make(widths, layernorm=layernorm)
         bags = [torch.randn(n, 16) for n in (1, 5, 3)]
         output = head(*padded(bags))
         for row, bag in enumerate(bags):
@@ -52,7 +52,7 @@ def test_names_and_shapes_are_those_of_the_authors_head() -> None:
 
 
 def test_every_parameter_gets_a_gradient() -> None:
-    head = make().train()
+    head = make((1, 4)).train()
     head(*padded([torch.randn(4, 16), torch.randn(2, 16)])).logits.sum().backward()
     silent = [name for name, p in head.named_parameters() if p.grad is None]
     assert silent == []

@@ -11,7 +11,8 @@ from torch.nn import functional as F
 from cmr_clip import load_study_model
 from cmr_clip.clips.spec import ClipSpec
 from cmr_clip.errors import CheckpointMismatchError, CmrClipError
-from cmr_clip.models.heads import BinaryHead, RegressionHead, heads_from_description
+from cmr_clip.models.head_registry import heads_from_description
+from cmr_clip.models.heads import BinaryHead, RegressionHead
 from tests.support.study_models import save_ours, slow_head, trained
 from tests.support.weights import SMALL, authors_state, contrastive_model, save, save_contrastive
 
