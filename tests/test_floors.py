@@ -70,7 +70,6 @@ MOST_MODULES, MOST_AT_THE_TOP, MOST_LINES = 15, 8, 300
 LONG_TESTS = {  # divide them when they are touched; no other file may grow as long
     "tests/cmr_clip/encoders/test_adding_an_encoder.py",
     "tests/cmr_clip/models/test_adding_a_head.py",
-    "tests/preprocess/sources/test_adding_a_site.py",
     "tests/cmr_clip/weights/test_export.py",
     "tests/cmr_clip/weights/test_pretrained.py",
     "tests/preprocess/dicom/test_transfer_syntaxes.py",
