@@ -75,18 +75,18 @@ def heads_from_description(described: Sequence[Mapping[str, Any]], origin: str) 
     Raises:
         CmrClipError: a kind or an argument that this version does not know.
     """
-    return [_head_of(entry, origin) for entry in described]
-
-
-def _head_of(entry: Mapping[str, Any], origin: str) -> Head:
-    arguments = {name: value for name, value in entry.items() if name != "kind"}
-    kind = _kinds.get(str(entry.get("kind")))
-    if kind is None or not _takes(kind, arguments):
-        raise CmrClipError(
-            f"{origin} describes a head that this version does not know: {dict(entry)}; known are {', '.join(_kinds)}",
-            "import the module that registers it, or install the cmr-clip that wrote the file",
-        )
-    return kind(**arguments)
+    heads = []
+    for entry in described:
+        arguments = {name: value for name, value in entry.items() if name != "kind"}
+        kind = _kinds.get(str(entry.get("kind")))
+        if kind is None or not _takes(kind, arguments):
+            raise CmrClipError(
+                f"{origin} describes a head that this version does not know: {dict(entry)}; known are "
+                f"{', '.join(_kinds)}",
+                "import the module that registers it, or install the cmr-clip that wrote the file",
+            )
+        heads.append(kind(**arguments))
+    return heads
 
 
 def _takes(kind: type[Head], arguments: Mapping[str, Any]) -> bool:
