@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from cmr_clip import __version__
 from cmr_clip.errors import ConfigurationError
-from preprocess.commands.registry import add_commands
+from preprocess.commands.registry import add_commands, named_command
 from preprocess.errors import PreprocessError
 
 __all__ = ["main"]
@@ -19,11 +19,21 @@ _TRAINING = {
     "test": "run the test set through a checkpoint; writes metrics and predictions",
     "predict": "predict every study of a store, labelled or not",
 }
-_COMMANDS = ("check", "embed", "umap", "export", "zero_shot", "demo")
+_COMMANDS = {
+    "check": "check configuration, data, weights, memory and one step before a job is queued",
+    "embed": "embed every clip of a store: embeddings.parquet",
+    "umap": "map the embeddings: a picture and an interactive page with moving hearts",
+    "export": "write weights as safetensors with config, preprocessing and model card",
+    "zero-shot": "score studies for findings described in sentences: zero_shot.csv",
+    "demo": "simulate, convert, pretrain, fine-tune, embed and map, in minutes",
+}
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The parser of `cmr-clip`; the training commands are listed here and parsed by LightningCLI."""
+def build_parser(chosen: Collection[str] | None = None) -> argparse.ArgumentParser:
+    """The parser of `cmr-clip`; the training commands are listed here and parsed by LightningCLI.
+
+    Of the other commands only the `chosen` are imported (None: all).
+    """
     parser = argparse.ArgumentParser(
         prog="cmr-clip",
         description="Pretrain, fine-tune and explore video encoders for cardiac MRI.",
@@ -34,7 +44,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name, text in _TRAINING.items():
         commands.add_parser(name, help=text)
-    add_commands(commands, "cmr_clip.commands", _COMMANDS)
+    add_commands(commands, "cmr_clip.commands", _COMMANDS, chosen)
     return parser
 
 
@@ -47,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
             run_training(arguments)
             return 0
-        args = build_parser().parse_args(arguments)
+        args = build_parser(named_command(arguments)).parse_args(arguments)
         return int(args.run(args))
     except PreprocessError as error:
         print(f"cmr-clip: error: {error}", file=sys.stderr)

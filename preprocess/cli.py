@@ -4,30 +4,30 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from preprocess import __version__
-from preprocess.commands.registry import add_commands
+from preprocess.commands.registry import add_commands, named_command
 from preprocess.errors import PreprocessError
 
 __all__ = ["main"]
 
-_COMMANDS = (
-    "simulate",
-    "convert",
-    "import_legacy",
-    "views",
-    "verify",
-    "qc",
-    "inspect",
-    "reports",
-    "labels",
-    "splits",
-)
+_COMMANDS = {
+    "simulate": "draw a cohort of beating hearts as DICOM archives with reports and known truth",
+    "convert": "DICOM archives and folders to a study store",
+    "import-legacy": "HDF5 files of the paper's tools to a study store",
+    "views": "judge series descriptions by the view rules",
+    "verify": "check every file of a store, and find studies that are there twice",
+    "qc": "check a store: counts, distributions, pictures, outliers",
+    "inspect": "look at one study: facts, contact sheet, films",
+    "reports": "split and tokenize the reports of a store's studies",
+    "labels": "make a label file from reports (LVEF), a table or a public data set",
+    "splits": "divide the patients of a store into train, val and test",
+}
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The parser of `cmr-preprocess` with all its sub-commands."""
+def build_parser(chosen: Collection[str] | None = None) -> argparse.ArgumentParser:
+    """The parser of `cmr-preprocess`; of its commands only the `chosen` are imported (None: all)."""
     parser = argparse.ArgumentParser(
         prog="cmr-preprocess",
         description="Turn DICOM archives and radiology reports into a de-identified training store.",
@@ -35,13 +35,14 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    add_commands(commands, "preprocess.commands", _COMMANDS)
+    add_commands(commands, "preprocess.commands", _COMMANDS, chosen)
     return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; bad input is one line on stderr and exit code 1, wrong usage is exit code 2."""
-    args = build_parser().parse_args(argv)
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    args = build_parser(named_command(arguments)).parse_args(arguments)
     try:
         return int(args.run(args))
     except PreprocessError as error:

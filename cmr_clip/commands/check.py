@@ -18,9 +18,6 @@ from rich.markup import escape
 
 from preprocess.commands.console import console
 
-NAME = "check"
-HELP = "check configuration, data, weights, memory and one step before a job is queued"
-
 _COLOURS = {"ok": "green", "note": "yellow", "failed": "red"}
 
 

@@ -9,9 +9,6 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-NAME = "demo"
-HELP = "simulate, convert, pretrain, fine-tune, embed and map, in minutes"
-
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""

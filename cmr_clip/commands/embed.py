@@ -12,9 +12,6 @@ from pathlib import Path
 
 from preprocess.commands.console import console, progress_bar
 
-NAME = "embed"
-HELP = "embed every clip of a store: embeddings.parquet"
-
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""

@@ -12,9 +12,6 @@ from pathlib import Path
 
 from preprocess.commands.console import console
 
-NAME = "export"
-HELP = "write weights as safetensors with config, preprocessing and model card"
-
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""

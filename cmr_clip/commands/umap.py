@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 
 _NOTICE = "Research software. Not for clinical use."
 
-NAME = "umap"
-HELP = "map the embeddings: a picture and an interactive page with moving hearts"
-
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""

@@ -11,9 +11,6 @@ from pathlib import Path
 
 from preprocess.commands.console import console
 
-NAME = "zero-shot"
-HELP = "score studies for findings described in sentences: zero_shot.csv"
-
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""

@@ -25,9 +25,6 @@ from preprocess.conversion.job import Job
 from preprocess.recognition.site_rules import SiteRules
 from preprocess.sources.finding import Shard
 
-NAME = "convert"
-HELP = "DICOM archives and folders to a study store"
-
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""

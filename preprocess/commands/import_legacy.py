@@ -27,9 +27,6 @@ from preprocess.recognition.site_rules import SiteRules
 from preprocess.reports.tokenise import ledger_summary, write_ledger
 from preprocess.system.files import write_text
 
-NAME = "import-legacy"
-HELP = "HDF5 files of the paper's tools to a study store"
-
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""

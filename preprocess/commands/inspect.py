@@ -26,9 +26,6 @@ from preprocess.store.ledger import STORED
 from preprocess.store.study import CineStack, Study
 from preprocess.store.views import View
 
-NAME = "inspect"
-HELP = "look at one study: facts, contact sheet, films"
-
 
 @dataclass(frozen=True)
 class _Writer:

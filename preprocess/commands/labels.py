@@ -23,9 +23,6 @@ from preprocess.reports.tokenise import IdColumns, Matching, ledger_summary, mat
 from preprocess.system.files import write_text
 from preprocess.system.tables import csv_text, read_rows
 
-NAME = "labels"
-HELP = "make a label file from reports (LVEF), a table or a public data set"
-
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""

@@ -26,8 +26,6 @@ from preprocess.store.study_file import studies_in
 from preprocess.system.files import write_text
 from preprocess.system.pool import n_cores
 
-NAME = "qc"
-HELP = "check a store: counts, distributions, pictures, outliers"
 _DEFAULT_SAMPLE = 2000
 
 

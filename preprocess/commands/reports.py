@@ -26,9 +26,6 @@ from preprocess.reports.tokenizer import DEFAULT_TOKENIZER, load_tokenizer
 from preprocess.system.files import write_text
 from preprocess.system.tables import read_rows
 
-NAME = "reports"
-HELP = "split and tokenize the reports of a store's studies"
-
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""

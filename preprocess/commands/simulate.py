@@ -8,10 +8,7 @@ from pathlib import Path
 from preprocess.commands.console import console, progress_bar
 from preprocess.phantom.cohort import simulate_cohort
 
-__all__ = ["HELP", "NAME", "configure", "run"]
-
-NAME = "simulate"
-HELP = "draw a cohort of beating hearts as DICOM archives with reports and known truth"
+__all__ = ["configure", "run"]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

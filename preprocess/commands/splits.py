@@ -24,9 +24,6 @@ from preprocess.labels.assign import (
 from preprocess.labels.splits import SPLITS
 from preprocess.store.study_file import studies_in
 
-NAME = "splits"
-HELP = "divide the patients of a store into train, val and test"
-
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""

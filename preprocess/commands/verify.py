@@ -22,9 +22,6 @@ from preprocess.verification.copies import copies, mark_leakage, write_copies
 from preprocess.verification.problem import Check, Problem, write_problems
 from preprocess.verification.store_check import Options, StoreCheck, check_store
 
-NAME = "verify"
-HELP = "check every file of a store, and find studies that are there twice"
-
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""

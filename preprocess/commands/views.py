@@ -29,8 +29,6 @@ from preprocess.store.views import View
 from preprocess.system.files import write_text
 from preprocess.system.tables import csv_text, read_rows
 
-NAME = "views"
-HELP = "judge series descriptions by the view rules"
 _ADDED = ("view", "confidence", "reason")
 _SHOWN = 12  # disagreements that are printed
 
@@ -91,7 +89,7 @@ def _read(path: Path) -> list[dict[str, str]]:
     doubled = [name for name in _ADDED if name in rows[0] and f"{name}_given" in rows[0]]
     if doubled:
         problem = f"{path} has both {doubled[0]} and {doubled[0]}_given"
-        raise PreprocessError(problem, f"drop one (was it written by cmr-preprocess {NAME}?)")
+        raise PreprocessError(problem, "drop one (was it written by cmr-preprocess views?)")
     return rows
 
 

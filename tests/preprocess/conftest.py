@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,11 +85,9 @@ class Outcome:
 
 
 @pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
-    """Run `cmr-preprocess` in this process, with the commands under test only."""
+def command(capfd: pytest.CaptureFixture[str]) -> Iterator[Callable[..., Outcome]]:
+    """Run `cmr-preprocess` in this process."""
     from preprocess.commands.console import console
-
-    monkeypatch.setattr(cli, "_COMMANDS", ("reports", "labels", "splits"))
 
     def run(*argv: object) -> Outcome:
         console.cache_clear()

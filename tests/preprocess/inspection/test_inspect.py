@@ -28,8 +28,7 @@ SIDE, GAP, LEFT, TOP = 128, 4, 112, 24  # of a contact sheet
 
 
 @pytest.fixture
-def inspect(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
-    monkeypatch.setattr(cli, "_COMMANDS", ("inspect",))
+def inspect() -> Callable[..., int]:
     return lambda *arguments: cli.main(["inspect", *map(str, arguments)])
 
 

@@ -134,8 +134,7 @@ def measures(planted: Path) -> pd.DataFrame:
 
 
 @pytest.fixture
-def qc(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
-    monkeypatch.setattr(cli, "_COMMANDS", ("qc",))
+def qc() -> Callable[..., int]:
     return lambda *arguments: cli.main(["qc", "--workers", "0", *map(str, arguments)])
 
 
@@ -330,10 +329,8 @@ class _Parser(HTMLParser):
 
 @pytest.fixture(scope="module")
 def page(planted: Path) -> Iterator[_Parser]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cli, "_COMMANDS", ("qc",))
-        out = planted.parent / "qc.html"
-        assert cli.main(["qc", "--store", str(planted), "--out", str(out), "--workers", "0"]) == 0
+    out = planted.parent / "qc.html"
+    assert cli.main(["qc", "--store", str(planted), "--out", str(out), "--workers", "0"]) == 0
     yield _Parser(out.read_text(encoding="utf-8"))
 
 
