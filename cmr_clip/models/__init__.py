@@ -1,1 +1,29 @@
 """What a model is made of: towers, attention-MIL trunk, heads, and the study model (plain modules, no Lightning)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from preprocess.faces import face
+
+if TYPE_CHECKING:
+    from cmr_clip.models.chunked import encode_in_chunks as encode_in_chunks
+    from cmr_clip.models.heads import BinaryHead as BinaryHead
+    from cmr_clip.models.heads import Head as Head
+    from cmr_clip.models.heads import RegressionHead as RegressionHead
+    from cmr_clip.models.mil import BagOutput as BagOutput
+    from cmr_clip.models.mil import GatedAttentionMIL as GatedAttentionMIL
+    from cmr_clip.models.study_model import StudyModel as StudyModel
+    from cmr_clip.models.study_model import StudyResult as StudyResult
+    from cmr_clip.models.towers import ContrastiveModel as ContrastiveModel
+    from cmr_clip.models.towers import Embeddings as Embeddings
+    from cmr_clip.models.towers import VideoTower as VideoTower
+else:
+    __all__, __getattr__, __dir__ = face(
+        __name__,
+        chunked="encode_in_chunks",
+        heads="BinaryHead Head RegressionHead",
+        mil="BagOutput GatedAttentionMIL",
+        study_model="StudyModel StudyResult",
+        towers="ContrastiveModel Embeddings VideoTower",
+    )

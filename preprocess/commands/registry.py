@@ -1,4 +1,4 @@
-"""Sub-commands of a command line, one module each: `configure(parser)`, `run(args)` and the description as docstring."""
+"""Sub-commands, one module each: `configure(parser)`, `run(args)`, and the description as docstring."""
 
 from __future__ import annotations
 

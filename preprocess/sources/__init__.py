@@ -1,1 +1,17 @@
 """What goes in: folders and archives, NIfTI volumes, and public data sets with names of their own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from preprocess.faces import face
+
+if TYPE_CHECKING:
+    from preprocess.sources.finding import Shard as Shard
+    from preprocess.sources.finding import Source as Source
+    from preprocess.sources.finding import find_sources as find_sources
+else:
+    __all__, __getattr__, __dir__ = face(
+        __name__,
+        finding="Shard Source find_sources",
+    )

@@ -1,1 +1,23 @@
 """Checks of a whole store: files against manifest, ledger and their own hashes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from preprocess.faces import face
+
+if TYPE_CHECKING:
+    from preprocess.verification.duplicates import Duplicate as Duplicate
+    from preprocess.verification.duplicates import find_duplicates as find_duplicates
+    from preprocess.verification.problem import Check as Check
+    from preprocess.verification.problem import Problem as Problem
+    from preprocess.verification.store_check import Options as Options
+    from preprocess.verification.store_check import StoreCheck as StoreCheck
+    from preprocess.verification.store_check import check_store as check_store
+else:
+    __all__, __getattr__, __dir__ = face(
+        __name__,
+        problem="Check Problem",
+        store_check="Options StoreCheck check_store",
+        duplicates="Duplicate find_duplicates",
+    )
