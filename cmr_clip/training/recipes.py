@@ -31,7 +31,7 @@ def with_bases(arguments: Sequence[str]) -> list[str]:
     A base that the arguments gave already, or that several files name, is read once, at its first place.
 
     Raises:
-        ConfigurationError: a base is missing, names itself in a circle, or is no file name.
+        ConfigurationError: a file or a base is missing, or a base is part of a circle or no file name.
     """
     expanded: list[str] = []
     given: set[Path] = set()
@@ -42,6 +42,8 @@ def with_bases(arguments: Sequence[str]) -> list[str]:
             expanded += [option] if value is None else [option, value]
             continue
         file = Path(value)
+        if file.suffix in (".yaml", ".yml") and not file.is_file():
+            raise ConfigurationError(f"no configuration {file}", "cmr-clip configs --copy . writes the shipped ones")
         for base in _bases(file, (file.resolve(),)):
             if base.resolve() not in given:
                 given.add(base.resolve())

@@ -79,8 +79,11 @@ def test_a_file_that_several_name_is_read_once_and_before_them(tmp_path: Path) -
     for name, bases in {"a": [], "b": ["../a.yaml"], "c": ["../a.yaml", "b.yaml"]}.items():
         place = tmp_path if name == "a" else tmp_path / "deep"
         (place / f"{name}.yaml").write_text(yaml.safe_dump({"base": bases}))
-    files = config_files(with_bases(["--data", "x", f"--config={tmp_path / 'deep' / 'c.yaml'}", "-c", "other.yaml"]))
-    assert [Path(file).name for file in files] == ["a.yaml", "b.yaml", "c.yaml", "other.yaml"]
+    recipe, other = tmp_path / "deep" / "c.yaml", tmp_path / "other.yaml"
+    other.write_text("seed_everything: 1\n")
+    arguments = with_bases(["--data", "x", f"--config={recipe}", "-c", str(other)])
+    assert arguments[:2] == ["--data", "x"]
+    assert [Path(file).name for file in config_files(arguments)] == ["a.yaml", "b.yaml", "c.yaml", "other.yaml"]
 
 
 @pytest.mark.parametrize(
@@ -101,6 +104,13 @@ def test_a_wrong_base_is_one_line(
     assert main(["fit", "--config", str(tmp_path / "recipe.yaml")]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert all(word in line for word in words)
+
+
+def test_the_recipe_of_the_documentation_parses(tmp_path: Path) -> None:
+    text = re.search(r"```yaml\n(.*?)```", (CONFIGS / "README.md").read_text(encoding="utf-8"), re.S)
+    assert text is not None
+    (tmp_path / "own.yaml").write_text(text[1].replace("configs/", f"{CONFIGS}/"), encoding="utf-8")
+    assert resolved(tmp_path / "own.yaml")["model"]["init_args"]["heads"][0]["init_args"]["target"] == "amyloid"
 
 
 def test_a_base_belongs_in_a_file() -> None:
