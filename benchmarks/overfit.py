@@ -99,7 +99,7 @@ def fit(args: argparse.Namespace, root: Path) -> None:
         "model.init_args.text_encoder.init_args.source": bert,
         "model.init_args.kinetics_weights": args.kinetics or "null",
         "model.init_args.optimizer.init_args.lr": args.lr,
-        "model.init_args.lr_scheduler": "cmr_clip.tasks.schedules.WarmupCosineLR",
+        "model.init_args.lr_scheduler": "cmr_clip.tasks.WarmupCosineLR",
         "model.init_args.lr_scheduler.init_args.warmup_epochs": 5,
         "model.init_args.lr_scheduler.init_args.total_epochs": args.steps + args.steps // 5,
         "data.init_args.store": args.store,

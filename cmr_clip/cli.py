@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from importlib.util import find_spec
 
 from cmr_clip import __version__
-from cmr_clip.errors import ConfigurationError
-from preprocess.commands.registry import LazyCommand, add_commands
+from cmr_clip.errors import CmrClipError, ConfigurationError
+from preprocess.commands.registry import LazyCommand, add_commands, named_command
 from preprocess.errors import MendableError
 
 __all__ = ["main"]
@@ -26,7 +27,22 @@ _COMMANDS = {
     "export": "write weights as safetensors with config, preprocessing and model card",
     "zero-shot": "score studies for findings described in sentences: zero_shot.csv",
     "demo": "simulate, convert, pretrain, fine-tune, embed and map, in minutes",
+    "configs": "write the shipped configurations and job scripts to a folder",
 }
+
+
+_LIGHT = ("configs",)  # commands that need none of the extra `train`
+
+
+def _require_training_extra(command: str) -> None:
+    """Refuse a command that needs what `pip install cmr-clip` leaves out.
+
+    Raises:
+        CmrClipError: it is not installed.
+    """
+    missing = [name for name in ("torch", "pytorch_lightning", "transformers") if find_spec(name) is None]
+    if missing and command in {*_TRAINING, *_COMMANDS} - {*_LIGHT}:
+        raise CmrClipError(f"cmr-clip {command} needs {missing[0]}", "pip install 'cmr-clip[train]'")
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -49,6 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; bad input is one line on stderr: exit code 1, or 2 for wrong usage or configuration."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
+        _require_training_extra(named_command(arguments))
         if arguments and arguments[0] in _TRAINING:
             from cmr_clip.training.cli import run_training
 

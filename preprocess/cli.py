@@ -27,7 +27,7 @@ _COMMANDS = {
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The parser of `cmr-preprocess` with all its sub-commands."""
+    """The parser of `cmr-preprocess`; a command is imported when it is chosen."""
     parser = argparse.ArgumentParser(
         prog="cmr-preprocess",
         description="Turn DICOM archives and radiology reports into a de-identified training store.",

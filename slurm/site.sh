@@ -11,8 +11,10 @@
 
 # --- software ---
 # module load cuda
-# The interpreter that has cmr-clip installed; the checkout's own by default.
-export CMR_CLIP_PYTHON=${CMR_CLIP_PYTHON:-${SLURM_SUBMIT_DIR:-$PWD}/.venv/bin/python}
+# The interpreter that has cmr-clip installed: that of .venv beside this folder, else that of the shell that submits.
+own=${SLURM_SUBMIT_DIR:-$PWD}/.venv/bin/python
+if [[ ! -x $own ]]; then own=$(command -v python3 || true); fi
+export CMR_CLIP_PYTHON=${CMR_CLIP_PYTHON:-$own}
 
 # --- nodes without internet: every model comes from a local folder ---
 export HF_HUB_OFFLINE=${HF_HUB_OFFLINE:-1}

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 _NOTICE = "Research software. Not for clinical use."
 
-NAME = "umap"
-
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""

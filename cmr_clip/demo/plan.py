@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from cmr_clip.shipped import CONFIGS
 
 __all__ = ["TARGET", "DemoPlan", "DemoStep", "demo_steps"]
 
@@ -32,6 +34,11 @@ class DemoStep:
     resumes_in: Path | None = None
 
 
+def _configs() -> Path:
+    here = Path("configs/demo")
+    return here if here.is_dir() else CONFIGS / "demo"
+
+
 @dataclass(frozen=True)
 class DemoPlan:
     """What to run.
@@ -41,14 +48,14 @@ class DemoPlan:
         patients: simulated patients.
         seed: of the simulation and the splits.
         real: a folder of real DICOM to place on the map, if any.
-        configs: folder of the demo's configurations.
+        configs: folder of the demo's configurations: of the working directory if it has one, else the package's.
     """
 
     run: Path = _DEFAULT_RUN
     patients: int = 96
     seed: int = 7
     real: Path | None = None
-    configs: Path = Path("configs/demo")
+    configs: Path = field(default_factory=_configs)
 
     @property
     def key(self) -> Path:

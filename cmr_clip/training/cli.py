@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-from jsonargparse import ArgumentError, Namespace
+from jsonargparse import SUPPRESS, ArgumentError, Namespace
 from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from rich.logging import RichHandler
@@ -26,6 +26,8 @@ from cmr_clip.tasks.base import VideoTask
 from cmr_clip.training.callbacks.preemption import ResumeOptions, ResumePoints, TrainingStoppedError
 from cmr_clip.training.callbacks.progress import progress_callback
 from cmr_clip.training.checkpoint_io import AtomicCheckpointIO
+from cmr_clip.training.moved_names import refuse_moved_names
+from cmr_clip.training.recipes import config_files, with_bases
 from cmr_clip.weights.files import read_checkpoint
 from preprocess.commands.console import console
 
@@ -49,20 +51,27 @@ _HINTS = (
 _NAMED_CHECKPOINTS = (None, "last", "best")
 
 
+def _already_read(base: object) -> None:
+    """Bases are merged when a file's turn comes to be parsed; what is printed or saved is whole and names none."""
+
+
 class CmrClipCLI(LightningCLI):
     """The configuration alone decides what is built; a checkpoint only brings weights and state.
 
     Args:
         signals: notes the signals that end a training early.
+        arguments: of the command line, the subcommand first; recipes among them bring their bases along.
         settings: as LightningCLI takes them.
     """
 
-    def __init__(self, signals: StopSignals, **settings: Any) -> None:
+    def __init__(self, signals: StopSignals, arguments: Sequence[str], **settings: Any) -> None:
         self.signals = signals
-        super().__init__(VideoTask, StoreDataModule, **settings)
+        self.given_configs = config_files(arguments)
+        super().__init__(VideoTask, StoreDataModule, args=with_bases(arguments), **settings)
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        """Add the group `resume`: how often a run writes a point to go on from."""
+        """Add `base`, which `with_bases` has followed, and `resume`: how often a run writes a point to go on from."""
+        parser.add_argument("--base", type=_already_read, default=None, help=SUPPRESS)
         parser.add_class_arguments(ResumeOptions, "resume")
 
     def _parse_ckpt_path(self) -> None:
@@ -105,7 +114,7 @@ class CmrClipCLI(LightningCLI):
         last = getattr(self.trainer.checkpoint_callback, "last_model_path", "")
         if not self.trainer.is_global_zero or not last:
             return
-        configs = " ".join(f"--config {path}" for path in self.config["fit"].get("config") or [])
+        configs = " ".join(f"--config {path}" for path in self.given_configs)
         console().print(f"wrote {last}\nnext: cmr-clip test {configs} --ckpt_path {last}")
 
     def _prepare_subcommand_kwargs(self, subcommand: str) -> dict[str, Any]:
@@ -155,15 +164,16 @@ def run_training(arguments: Sequence[str]) -> None:
 
 def _make(kind: type[CmrClipCLI], arguments: Sequence[str], signals: StopSignals) -> CmrClipCLI:
     try:
+        refuse_moved_names(arguments)
         return kind(
             signals,
+            arguments,
             subclass_mode_model=True,
             subclass_mode_data=True,
             trainer_defaults={"use_distributed_sampler": False, "enable_progress_bar": sys.stdout.isatty()},
             save_config_kwargs={"overwrite": True},
             seed_everything_default=0,
             parser_kwargs={"exit_on_error": False, "prog": "cmr-clip"},
-            args=list(arguments),
         )
     except ArgumentError as error:
         raise ConfigurationError(_one_line(error), "cmr-clip fit --help lists every field") from error

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
-__all__ = ["LazyCommand", "add_commands"]
+__all__ = ["LazyCommand", "add_commands", "named_command"]
 
 
 class LazyCommand(argparse.ArgumentParser):
@@ -60,3 +60,8 @@ def add_commands(commands: argparse._SubParsersAction[Any], package: str, helps:
             module=f"{package}.{name.replace('-', '_')}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
+
+
+def named_command(arguments: Sequence[str]) -> str:
+    """The command that arguments name: their first word that is no option; empty where there is none."""
+    return next((word for word in arguments if not word.startswith("-")), "")

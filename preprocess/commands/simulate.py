@@ -8,9 +8,7 @@ from pathlib import Path
 from preprocess.commands.console import console, progress_bar
 from preprocess.phantom.cohort import simulate_cohort
 
-__all__ = ["NAME", "configure", "run"]
-
-NAME = "simulate"
+__all__ = ["configure", "run"]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -24,7 +24,6 @@ from preprocess.recognition.name_table import JudgedName, JudgedNames, judge_nam
 from preprocess.recognition.site_rules import SiteRules
 from preprocess.store.views import View
 
-NAME = "views"
 _SHOWN = 12  # disagreements that are printed
 
 

@@ -5,30 +5,38 @@ give its surfaces at any phase, `heart` answers what lies at a point, `render` d
 `headers` and `study` make DICOM archives, `report` words what is true, `cohort` does it for many patients.
 """
 
-from preprocess.phantom.anatomy.heart import Heart, Label
-from preprocess.phantom.anatomy.phenotypes import PHENOTYPES, Phenotype
-from preprocess.phantom.cohort import CohortSummary, simulate_cohort
-from preprocess.phantom.patients import PhantomPatient, PhantomStudy, sample_patient
-from preprocess.phantom.reporting.report import write_report
-from preprocess.phantom.scanner.render import Scene
-from preprocess.phantom.scanner.series import SeriesPlan, plan_series
-from preprocess.phantom.scanner.study import write_study
-from preprocess.phantom.truth import Truth
+from __future__ import annotations
 
-__all__ = [
-    "PHENOTYPES",
-    "CohortSummary",
-    "Heart",
-    "Label",
-    "PhantomPatient",
-    "PhantomStudy",
-    "Phenotype",
-    "Scene",
-    "SeriesPlan",
-    "Truth",
-    "plan_series",
-    "sample_patient",
-    "simulate_cohort",
-    "write_report",
-    "write_study",
-]
+from typing import TYPE_CHECKING
+
+from preprocess.faces import face
+
+if TYPE_CHECKING:
+    from preprocess.phantom.anatomy.heart import Heart as Heart
+    from preprocess.phantom.anatomy.heart import Label as Label
+    from preprocess.phantom.anatomy.phenotypes import PHENOTYPES as PHENOTYPES
+    from preprocess.phantom.anatomy.phenotypes import Phenotype as Phenotype
+    from preprocess.phantom.cohort import CohortSummary as CohortSummary
+    from preprocess.phantom.cohort import simulate_cohort as simulate_cohort
+    from preprocess.phantom.patients import PhantomPatient as PhantomPatient
+    from preprocess.phantom.patients import PhantomStudy as PhantomStudy
+    from preprocess.phantom.patients import sample_patient as sample_patient
+    from preprocess.phantom.reporting.report import write_report as write_report
+    from preprocess.phantom.scanner.render import Scene as Scene
+    from preprocess.phantom.scanner.series import SeriesPlan as SeriesPlan
+    from preprocess.phantom.scanner.series import plan_series as plan_series
+    from preprocess.phantom.scanner.study import write_study as write_study
+    from preprocess.phantom.truth import Truth as Truth
+else:
+    __all__, __getattr__, __dir__ = face(
+        __name__,
+        anatomy__heart="Heart Label",
+        anatomy__phenotypes="PHENOTYPES Phenotype",
+        cohort="CohortSummary simulate_cohort",
+        patients="PhantomPatient PhantomStudy sample_patient",
+        reporting__report="write_report",
+        scanner__render="Scene",
+        scanner__series="SeriesPlan plan_series",
+        scanner__study="write_study",
+        truth="Truth",
+    )

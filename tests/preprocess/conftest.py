@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,7 +85,7 @@ class Outcome:
 
 
 @pytest.fixture
-def command(capfd: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
+def command(capfd: pytest.CaptureFixture[str]) -> Iterator[Callable[..., Outcome]]:
     """Run `cmr-preprocess` in this process."""
     from preprocess.commands.console import console
 

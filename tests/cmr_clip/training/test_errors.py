@@ -71,7 +71,7 @@ def test_bad_input_is_named_with_its_remedy_and_ends_with_1(change, words, cohor
 
 
 def test_a_missing_target_is_named(cohort, tmp_path, capsys) -> None:
-    heads = "[{class_path: cmr_clip.models.heads.RegressionHead, init_args: {target: lvedv_ml}}]"
+    heads = "[{class_path: cmr_clip.models.RegressionHead, init_args: {target: lvedv_ml}}]"
     assert run("fit", cohort, tmp_path, "--model.init_args.heads", heads) == 1
     line = one_line(capsys)
     assert "lvedv_ml" in line

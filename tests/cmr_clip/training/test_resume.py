@@ -24,7 +24,7 @@ def fit(cohort: Cohort, root: Path, step: int, name: str, workers: int = 0) -> N
         "data.init_args.batch_size": 3,  # four batches of the ten training studies
         "data.init_args.num_workers": workers,
         "model.init_args.text_encoder.init_args.frozen_layers": 5,
-        "model.init_args.objective": "cmr_clip.losses.objectives.InfoNCE",
+        "model.init_args.objective": "cmr_clip.losses.InfoNCE",
         "model.init_args.objective.init_args.learn_temperature": "true",
     }
     stop = [
