@@ -93,20 +93,20 @@ def _table(found: Verification, counts: Counter[Check]) -> Table:
 
 def _next(counts: Counter[Check], args: argparse.Namespace) -> list[str]:
     """What to do about each kind of problem."""
-    lines = []
-    damaged = (Check.READABLE, Check.SCHEMA, Check.STRUCTURE, Check.ATTRIBUTES, Check.PIXELS)
-    if any(counts[check] for check in damaged):
-        lines.append("next: remove the files of the damaged studies and convert their archives again")
-    elif any(counts[check] for check in (Check.PRESENCE, Check.MANIFEST, Check.LEDGER)):
-        lines.append("next: give the command that made the store again; it writes manifest and ledger anew")
-    if counts[Check.UNCHECKED]:
-        lines.append(
-            "next: some files were not checked, which says nothing about them; verify again where they can be read"
-        )
-    if counts[Check.FOLDER]:
-        lines.append(f"next: look at what does not belong there: find {args.store} -not -name '*.h5'")
     if not counts:
         apart = f" --duplicates {(args.out or args.store) / 'duplicates.csv'}" if args.duplicates else ""
         splits = f"; next: cmr-preprocess splits --store {args.store} --out splits.csv{apart}"
-        lines.append("no file is wrong" + ("" if args.splits else splits))
+        return ["no file is wrong" + ("" if args.splits else splits)]
+    lines = []
+    damaged = {Check.READABLE, Check.SCHEMA, Check.STRUCTURE, Check.ATTRIBUTES, Check.PIXELS}
+    if damaged & set(counts):
+        lines.append("next: remove the files of the damaged studies and convert their archives again")
+    elif {Check.PRESENCE, Check.MANIFEST, Check.LEDGER} & set(counts):
+        lines.append("next: give the command that made the store again; it writes manifest and ledger anew")
+    if Check.UNCHECKED in counts:
+        lines.append(
+            "next: some files were not checked, which says nothing about them; mend this machine, verify again"
+        )
+    if Check.FOLDER in counts:
+        lines.append(f"next: look at what does not belong there: find {args.store} -not -name '*.h5'")
     return lines

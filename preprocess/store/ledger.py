@@ -153,13 +153,16 @@ def _read(path: Path) -> Record | None:
 def _is_record(content: Any) -> bool:
     """Whether a JSON value has the fields of a record, in the shapes of this version."""
     names = {field.name for field in fields(Record)} - {"crosswalk"}
-    if not (isinstance(content, dict) and names <= set(content)):
+    if not isinstance(content, dict) or not names <= set(content):
         return False
     if not all(isinstance(content[name], list) for name in ("parts", "studies", "sizes", "seen", "rows")):
         return False
-    if not all(isinstance(row, dict) and {"source"} <= set(row) <= set(LEDGER_COLUMNS) for row in content["rows"]):
-        return False
-    return all(isinstance(pair, list) and len(pair) == 2 for pair in (*content["studies"], *content["seen"]))
+    pairs = (*content["studies"], *content["seen"])
+    return all(map(_is_row, content["rows"])) and all(isinstance(pair, list) and len(pair) == 2 for pair in pairs)
+
+
+def _is_row(row: Any) -> bool:
+    return isinstance(row, dict) and {"source"} <= set(row) <= set(LEDGER_COLUMNS)
 
 
 def has_ledger(store: Path) -> bool:

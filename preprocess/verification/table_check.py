@@ -131,17 +131,15 @@ def compare_ledger(store: Path, views: dict[tuple[str, str], set[str]], present:
     if not has_ledger(store):
         yield Problem(Check.LEDGER, f"{LEDGER_FILE} is missing")
         return
-    stored: dict[tuple[str, str, str], None] = {}  # a set that keeps the ledger's order
     try:
-        for row in read_ledger(store):
-            if row.outcome == STORED:
-                stored[row.patient, row.study, row.view] = None
+        rows = [(row.patient, row.study, row.view) for row in read_ledger(store) if row.outcome == STORED]
     except MachineError:
         yield Problem(Check.UNCHECKED, f"this machine could not read {LEDGER_FILE}")
         return
     except DamagedFileError:
         yield Problem(Check.LEDGER, f"{LEDGER_FILE} cannot be read as a ledger")
         return
+    stored = list(dict.fromkeys(rows))  # each once, in the ledger's order
     said = {(patient, study) for patient, study, _ in stored if is_key(patient) and is_key(study)}
     for patient, study in sorted(said - present):
         yield Problem(Check.LEDGER, "the ledger says stored, the store has no file of it", patient, study)

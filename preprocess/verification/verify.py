@@ -70,17 +70,7 @@ def verify_stores(
     Raises:
         PreprocessError: no such store, one named twice, no split file, or arguments that cannot work.
     """
-    for path in stores:
-        if not path.is_dir():
-            raise PreprocessError(f"no study store at {path}", "make one with cmr-preprocess convert")
-    if len({path.resolve() for path in stores}) < len(stores):
-        raise PreprocessError("a store is named twice", "name each store once in --store and --other")
-    if splits and not with_duplicates:
-        raise PreprocessError("--splits needs the search for duplicates", "leave out --no-duplicates")
-    if splits:
-        read_splits(splits)
-    if workers < 0:
-        raise PreprocessError("a negative number of workers", "use --workers 0 or more")
+    _refuse(stores, splits, with_duplicates=with_duplicates, workers=workers)
     checks = tuple(
         _check(store, Options(workers, with_duplicates, number, timeout_s), progress)
         for number, store in enumerate(stores, start=1)
@@ -93,6 +83,21 @@ def verify_stores(
     pairs = mark_leakage(pairs, splits) if splits else pairs
     write_copies(found.pairs_table, pairs)
     return replace(found, pairs=pairs)
+
+
+def _refuse(stores: Sequence[Path], splits: Path | None, *, with_duplicates: bool, workers: int) -> None:
+    """Say what is wrong with the arguments before hours are spent."""
+    for path in stores:
+        if not path.is_dir():
+            raise PreprocessError(f"no study store at {path}", "make one with cmr-preprocess convert")
+    if len({path.resolve() for path in stores}) < len(stores):
+        raise PreprocessError("a store is named twice", "name each store once in --store and --other")
+    if splits and not with_duplicates:
+        raise PreprocessError("--splits needs the search for duplicates", "leave out --no-duplicates")
+    if splits:
+        read_splits(splits)
+    if workers < 0:
+        raise PreprocessError("a negative number of workers", "use --workers 0 or more")
 
 
 def _check(store: Path, options: Options, progress: Progress) -> StoreCheck:
