@@ -36,6 +36,7 @@ FLOORS = {
         "store",
         "privacy",
         "system",
+        "faces",
         "geometry",
         "errors",
     ),
