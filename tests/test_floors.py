@@ -61,6 +61,7 @@ FLOORS = {
         "metrics",
         "losses",
         "tables",
+        "shipped",
         "errors",
     ),
 }
