@@ -115,7 +115,7 @@ def stack_pixels(
     slices: Sequence[Acquisition], bits: Bits
 ) -> tuple[npt.NDArray[np.uint8] | npt.NDArray[np.uint16], tuple[float, float]]:
     """Decode slices of equal matrix into `[slice, frame, row, col]` in native size, and say which window was used."""
-    stack = make_stack(slices, [decode_slice(one) for one in slices], PixelRules(bits))
+    stack = make_stack(slices, [decode_slice(cine) for cine in slices], PixelRules(bits))
     return stack.pixels, stack.window
 
 
@@ -127,7 +127,7 @@ def require_size(slices: Sequence[Acquisition], rules: PixelRules) -> None:
     """
     first = slices[0].images[0]
     grid = Grid.of((first.rows, first.cols), first.spacing, rules.spacing_mm, rules.crop)
-    n_frames = len(slices) * max(len(one.images) for one in slices)
+    n_frames = len(slices) * max(len(cine.images) for cine in slices)
     for rows, cols in (grid.old, (grid.rows.size, grid.cols.size), grid.size):
         if n_frames * rows * cols > _MOST_PIXELS:
             raise PreprocessError(f"stack of more than {_MOST_PIXELS} pixels (refused)")
@@ -144,7 +144,7 @@ def make_stack(slices: Sequence[Acquisition], frames: list[list[Pixels]], rules:
     Raises:
         PreprocessError: values span more than can be stored.
     """
-    images = [image for one in slices for image in one.images]
+    images = [image for cine in slices for image in cine.images]
     slope, intercept, padding = images[0].pixels.slope, images[0].pixels.intercept, _padding(images[0].pixels)
     forms = {(image.pixels.slope, image.pixels.intercept, _padding(image.pixels)) for image in images}
     if len(forms) > 1:
@@ -165,7 +165,7 @@ def _padding(form: PixelFormat) -> int | None:
 
 def _common_scale(slices: Sequence[Acquisition], frames: list[list[Pixels]]) -> tuple[list[list[Pixels]], float]:
     """Bring frames with different rescale factors to integers of the finest slope, intercept 0."""
-    pairs = [list(zip(one.images, arrays, strict=True)) for one, arrays in zip(slices, frames, strict=True)]
+    pairs = [list(zip(cine.images, arrays, strict=True)) for cine, arrays in zip(slices, frames, strict=True)]
     flat = [(image.pixels, array) for image, array in chain(*pairs)]
     largest = max(
         max(abs(int(array.min())), abs(int(array.max()))) * abs(form.slope) + abs(form.intercept)
@@ -175,9 +175,9 @@ def _common_scale(slices: Sequence[Acquisition], frames: list[list[Pixels]]) -> 
     scaled = [
         [
             np.rint((array * image.pixels.slope + image.pixels.intercept) / slope).astype(np.int32)
-            for image, array in one
+            for image, array in frames_of_slice
         ]
-        for one in pairs
+        for frames_of_slice in pairs
     ]
     _darken([form for form, _ in flat], [array for _, array in flat], list(chain(*scaled)))
     return scaled, slope
@@ -186,12 +186,12 @@ def _common_scale(slices: Sequence[Acquisition], frames: list[list[Pixels]]) -> 
 def _darken(forms: list[PixelFormat], arrays: list[Pixels], scaled: list[Pixels]) -> None:
     """Padding becomes the smallest value of all images."""
     masks = [array == _padding(form) for form, array in zip(forms, arrays, strict=True) if form.padding is not None]
-    padded = [one for form, one in zip(forms, scaled, strict=True) if form.padding is not None]
-    bare = [one for form, one in zip(forms, scaled, strict=True) if form.padding is None]
-    inside = [one[~mask] for one, mask in zip(padded, masks, strict=True)]
-    low = min((int(one.min()) for one in (*bare, *inside) if one.size), default=0)
-    for one, mask in zip(padded, masks, strict=True):
-        one[mask] = low
+    padded = [array for form, array in zip(forms, scaled, strict=True) if form.padding is not None]
+    bare = [array for form, array in zip(forms, scaled, strict=True) if form.padding is None]
+    inside = [array[~mask] for array, mask in zip(padded, masks, strict=True)]
+    low = min((int(array.min()) for array in (*bare, *inside) if array.size), default=0)
+    for array, mask in zip(padded, masks, strict=True):
+        array[mask] = low
 
 
 def _fill(frames: list[list[Pixels]], window: Window, grid: Grid) -> Any:

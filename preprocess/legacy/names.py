@@ -135,7 +135,7 @@ def _joined(view: View, parts: Sequence[Part]) -> list[tuple[Part, ...]]:
             groups.setdefault(key, []).append((int(match[2]), part))
         else:
             groups[part.header.number] = [(0, part)]
-    return [tuple(part for _, part in sorted(group, key=lambda one: one[0])) for group in groups.values()]
+    return [tuple(part for _, part in sorted(group, key=lambda piece: piece[0])) for group in groups.values()]
 
 
 def _fill(parts: tuple[Part, ...]) -> LegacyStack:
@@ -146,7 +146,7 @@ def _fill(parts: tuple[Part, ...]) -> LegacyStack:
     return LegacyStack(
         parts,
         tuple((part, index) for part, index, reason in judged if not reason),
-        tuple(one for one in judged if one[2]),
+        tuple(slice_ for slice_ in judged if slice_[2]),
     )
 
 

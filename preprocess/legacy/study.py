@@ -136,7 +136,7 @@ class _Import:
                     problem = error.problem
             rows += [self._part_row(part, problem or _unused(part, stack)) for part in stack.parts]
             if not problem:
-                rows += [self._slice_row(*one) for one in stack.left_out if _is_used(one[0], stack)]
+                rows += [self._slice_row(*left) for left in stack.left_out if _is_used(left[0], stack)]
         return chosen, rows
 
     def _read(self, stack: LegacyStack) -> CineStack:
@@ -155,7 +155,7 @@ class _Import:
         return self._stack(slices, is_grey8)
 
     def _stack(self, slices: list[Frames], is_grey8: bool) -> CineStack:
-        n_frames = np.array([len(one) for one in slices], dtype=np.int32)
+        n_frames = np.array([len(frames) for frames in slices], dtype=np.int32)
         every: npt.NDArray[Any] = np.concatenate(slices)
         slices.clear()
         limits = _UNKNOWN
@@ -179,7 +179,7 @@ class _Import:
 
     def _nothing_used(self, stack: LegacyStack) -> list[Row]:
         """A row for each series, with the reason of its longest slice."""
-        ordered = sorted(stack.left_out, key=lambda one: one[0].header.n_frames[one[1]])
+        ordered = sorted(stack.left_out, key=lambda left: left[0].header.n_frames[left[1]])
         reasons = {part.header.number: reason for part, _, reason in ordered}
         return [self._part_row(part, reasons[part.header.number]) for part in stack.parts]
 
@@ -201,9 +201,9 @@ class _Import:
 
 
 def _is_used(part: Part, stack: LegacyStack) -> bool:
-    return any(part is one for one, _ in stack.used)
+    return any(part is used for used, _ in stack.used)
 
 
 def _unused(part: Part, stack: LegacyStack) -> str:
     """Why a piece of a stored stack was not used; empty if it was."""
-    return "" if _is_used(part, stack) else next(reason for one, _, reason in stack.left_out if one is part)
+    return "" if _is_used(part, stack) else next(reason for other, _, reason in stack.left_out if other is part)

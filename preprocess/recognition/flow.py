@@ -21,9 +21,9 @@ def mark_flow(series: Sequence[Series]) -> list[Series]:
     A magnitude frame belongs to a phase frame of the same place and trigger time if both are of one series, or of one
     acquisition time. It takes half of a series' frames to mark it.
     """
-    phases = [image for one in series if component_of(one.first.image_type) == "phase" for image in one.images]
+    phases = [image for group in series if component_of(group.first.image_type) == "phase" for image in group.images]
     moments = {moment for image in phases for moment in _moments(image)}
-    return [_marked(one) if moments and _is_scanned_with(one, moments) else one for one in series]
+    return [_marked(group) if moments and _is_scanned_with(group, moments) else group for group in series]
 
 
 def _moments(image: Frame) -> list[_Moment]:

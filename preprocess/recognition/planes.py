@@ -105,7 +105,7 @@ def estimate_axis(planes: Sequence[Plane]) -> tuple[Vector, bool]:
             precision = precision + np.eye(3) / _PLANNING_ERROR**2
             towards = towards + long_axis(stacks) / _PLANNING_ERROR**2
         axis = unit(np.asarray(np.linalg.solve(precision, towards), dtype=np.float64))
-    has_crossing = any(angle_between_lines(one, two) >= _CROSSING for one, two in combinations(crossing, 2))
+    has_crossing = any(angle_between_lines(first, second) >= _CROSSING for first, second in combinations(crossing, 2))
     return axis, bool(stacks) or has_crossing
 
 

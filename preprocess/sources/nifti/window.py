@@ -42,12 +42,12 @@ def window(values: Values, slope: float, intercept: float, bits: Bits) -> tuple[
     whole = _whole(values, _WIDEST[bits])
     if whole is None:
         return _fractions(_finite(values.astype(np.float32) * np.float32(slope) + np.float32(intercept)), bits)
-    frames = [list(one) for one in whole]
+    frames = [list(cine) for cine in whole]
     rule = percentile_window(frames, None, slope < 0) if bits == 8 else whole_range(frames)
     table = rule.table()
     out: Any = np.empty(whole.shape, dtype=rule.kind)
-    for index, one in enumerate(whole):
-        np.take(table, from_zero(one, rule.low), out=out[index], mode="clip")
+    for index, cine in enumerate(whole):
+        np.take(table, from_zero(cine, rule.low), out=out[index], mode="clip")
     first, last = rule.ends
     return out, (slope * first + intercept, slope * last + intercept)
 
@@ -75,8 +75,8 @@ def _fractions(values: npt.NDArray[np.float32], bits: Bits) -> tuple[_Stored, tu
     bottom, top = _ranked(values) if bits == 8 else (float(values.min()), float(values.max()))
     top = top if top > bottom else bottom + 1.0
     out = np.empty(values.shape, dtype=kind)
-    for index, one in enumerate(values):
-        out[index] = np.rint(np.clip((one - bottom) / (top - bottom), 0.0, 1.0) * levels)
+    for index, cine in enumerate(values):
+        out[index] = np.rint(np.clip((cine - bottom) / (top - bottom), 0.0, 1.0) * levels)
     return out, (bottom, top)
 
 
