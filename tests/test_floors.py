@@ -1,8 +1,7 @@
 """The house stands: imports go down only, nothing runs in circles, no room is crowded, the tests mirror the trees.
 
 `FLOORS` holds the folders and loose modules of each package from roof to ground; each may import only those after it
-(and what lies in itself). A folder may have its floor before it is built. `OPEN` holds what is known to be wrong and
-waits to be mended; it is best empty.
+(and what lies in itself). A folder may have its floor before it is built.
 """
 
 from __future__ import annotations
@@ -65,9 +64,6 @@ FLOORS = {
         "errors",
     ),
 }
-OPEN = {  # importer and target
-    ("preprocess.phantom.anatomy.chest", "preprocess.phantom.scanner.contrast"): "contrast goes to phantom.anatomy",
-}
 MOST_MODULES, MOST_AT_THE_TOP, MOST_LINES = 15, 8, 300
 LONG_TESTS = {  # divide them when they are touched; no other file may grow as long
     "tests/cmr_clip/encoders/test_adding_an_encoder.py",
@@ -92,13 +88,9 @@ def floor(module: str) -> str:
 
 
 def imports_between(package: str) -> list[Import]:
-    """Between modules of the package, without what is open and without the version, which stands in its face."""
+    """Between modules of the package, without the version, which stands in its face."""
     own = [found for found in imports_of(package) if found.target.partition(".")[0] == package]
-    return [
-        found
-        for found in own
-        if (found.importer, found.target) not in OPEN and (found.target, found.name) != (package, "__version__")
-    ]
+    return [found for found in own if (found.target, found.name) != (package, "__version__")]
 
 
 def goes_up(found: Import, floors: tuple[str, ...]) -> bool:
@@ -121,11 +113,6 @@ def test_imports_go_down_only(package: str) -> None:
     assert not wrong, "\n".join(
         f"{found}: {floor(found.target) or 'the face'} stands above {floor(found.importer)}" for found in wrong
     )
-
-
-def test_what_is_open_is_there() -> None:
-    every = {(found.importer, found.target) for package in PACKAGES for found in imports_of(package)}
-    assert set(OPEN) <= every, "mended: take it out of OPEN"
 
 
 def test_preprocess_stands_alone() -> None:

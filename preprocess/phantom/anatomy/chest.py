@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from preprocess.phantom.anatomy.arrays import Floats
-from preprocess.phantom.scanner.contrast import Contrast
+from preprocess.phantom.anatomy.contrast import Contrast
 
 __all__ = ["Chest", "coverage", "sample_chest"]
 

@@ -10,9 +10,9 @@ import numpy.typing as npt
 
 from preprocess.phantom.anatomy.arrays import Floats
 from preprocess.phantom.anatomy.chest import Chest, coverage
+from preprocess.phantom.anatomy.contrast import Contrast
 from preprocess.phantom.anatomy.heart import Distances, Heart, Sample
 from preprocess.phantom.anatomy.shape import State
-from preprocess.phantom.scanner.contrast import Contrast
 from preprocess.phantom.scanner.planes import Plane
 
 __all__ = ["Scene", "add_noise"]

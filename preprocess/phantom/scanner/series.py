@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from preprocess.phantom.anatomy.arrays import Floats
+from preprocess.phantom.anatomy.contrast import CINE, LATE_ENHANCEMENT, PHASE, SCOUT, Contrast, molli, perfusion
 from preprocess.phantom.patients import PhantomPatient, PhantomStudy
-from preprocess.phantom.scanner.contrast import CINE, LATE_ENHANCEMENT, PHASE, SCOUT, Contrast, molli, perfusion
 from preprocess.phantom.scanner.planes import (
     Grid,
     Plane,

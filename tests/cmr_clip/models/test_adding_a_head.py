@@ -23,7 +23,7 @@ from cmr_clip.clips.spec import ClipSpec
 from cmr_clip.data.bag_module import StudyBagDataModule
 from cmr_clip.encoders.mvit.presets import mvit_tiny
 from cmr_clip.errors import CmrClipError
-from cmr_clip.inference.tables import read_predictions
+from cmr_clip.explore.annotations import predicted_columns
 from cmr_clip.metrics.ranking import DefinedAUROC
 from cmr_clip.models.head_registry import heads_from_description, register_head, registered_head
 from cmr_clip.models.heads import BinaryHead, Head, RegressionHead, class_index
@@ -200,7 +200,7 @@ def test_the_table_has_a_row_per_class_with_its_truth_and_metrics_stand_beside_t
 
 def test_the_map_shows_each_class(run: Path, cohort: Cohort, tmp_path: Path) -> None:
     metrics_and_rows(run, recipe(tmp_path, cohort, run / "labels.csv"))
-    wide = read_predictions(tmp_path / "predictions.csv")
+    wide = predicted_columns(tmp_path / "predictions.csv")
     assert {"predicted lvef_percent", "predicted dilated", "predicted group:MINF"} <= set(wide)
     assert len(wide) == 3
 

@@ -261,7 +261,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
 
 
 def test_onnx_names_the_extra_when_packages_are_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from cmr_clip.weights import onnx as onnx_export
+    from cmr_clip.weights.exporting import onnx as onnx_export
 
     monkeypatch.setattr(onnx_export, "find_spec", lambda name: None if name == "onnxruntime" else name)
     model, _ = load_pretrained(described_pair(tmp_path / "pair.ckpt"))

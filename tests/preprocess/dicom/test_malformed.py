@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from preprocess.dicom.elements import quiet_pydicom, study_uid_of
-from preprocess.dicom.frame import read_images
 from preprocess.dicom.malformed import reading_dicom
+from preprocess.dicom.reading import read_images
 from preprocess.errors import DamagedFileError, MachineError, PreprocessError
 from tests.support.factories import SeriesSpec, dataset, encode
 
