@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from cmr_clip.models.study_model import StudyModel as StudyModel
     from cmr_clip.models.study_model import StudyResult as StudyResult
     from cmr_clip.models.video_model import VideoModel as VideoModel
+    from cmr_clip.weights.fine_tuned import load_study_model as load_study_model
     from cmr_clip.weights.hub import fetch as fetch
     from cmr_clip.weights.hub import from_pretrained as from_pretrained
     from cmr_clip.weights.pair import LoadedPair as LoadedPair
     from cmr_clip.weights.pair import load_contrastive as load_contrastive
     from cmr_clip.weights.receipt import LoadReport as LoadReport
-    from cmr_clip.weights.study import load_study_model as load_study_model
     from cmr_clip.weights.video import load_pretrained as load_pretrained
 else:
     __all__, __getattr__, __dir__ = face(
@@ -28,7 +28,7 @@ else:
         weights__hub="fetch from_pretrained",
         weights__pair="LoadedPair load_contrastive",
         weights__receipt="LoadReport",
-        weights__study="load_study_model",
+        weights__fine_tuned="load_study_model",
         weights__video="load_pretrained",
     )
 

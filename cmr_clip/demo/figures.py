@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from cmr_clip.demo.plan import TARGET
-from cmr_clip.explore.strips import spacing_of
+from cmr_clip.explore.moving_clips import spacing_of
 from cmr_clip.explore.variables import words_of
 from cmr_clip.tables.predictions import read_attention, read_predictions
 from preprocess.pages.charts import Bar, DataSeries, bar_chart, line_chart, scatter_chart, share_chart

@@ -14,7 +14,7 @@ from preprocess.pages.document import document, write_page
 from preprocess.pages.markup import Markup, data_url, element, join
 from preprocess.pages.strips import beating_hearts
 from preprocess.pages.style import style_sheet
-from preprocess.pages.tables import table
+from preprocess.pages.table_markup import table
 from preprocess.store.ledger import STORED, Row, has_ledger, read_ledger
 
 __all__ = ["write_demo_report"]

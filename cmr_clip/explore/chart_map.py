@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from cmr_clip.explore.cohort import Cohort
+from cmr_clip.explore.mapped import Cohort
 from cmr_clip.explore.projection import UmapSettings, nearest, project, silhouette
 from cmr_clip.explore.variables import Variable
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cmr_clip.explore.chart_map import ChartMap
-from cmr_clip.explore.cohort import Cohort
+from cmr_clip.explore.mapped import Cohort
 from cmr_clip.explore.variables import MISSING_COLOUR, Variable
 
 __all__ = ["draw_map"]

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from cmr_clip.errors import CmrClipError
-from cmr_clip.explore.cohort import STUDY_FACTS, Cohort
+from cmr_clip.explore.mapped import STUDY_FACTS, Cohort
 from preprocess.store.views import View
 
 __all__ = ["MISSING_COLOUR", "Category", "Variable", "label_of", "select_variables", "variables_of", "words_of"]

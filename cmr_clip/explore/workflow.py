@@ -11,11 +11,11 @@ from typing import Any
 from cmr_clip.errors import CmrClipError
 from cmr_clip.explore.annotations import join_labels, predicted_columns
 from cmr_clip.explore.chart_map import ChartMap, Unit, coordinates, make_map, silhouettes
-from cmr_clip.explore.cohort import Cohort, join_cohorts, load_cohort
-from cmr_clip.explore.page import PageText, write_explorer
+from cmr_clip.explore.explorer import PageText, write_explorer
+from cmr_clip.explore.mapped import Cohort, join_cohorts, load_cohort
+from cmr_clip.explore.moving_clips import strips_of
 from cmr_clip.explore.picture import draw_map
 from cmr_clip.explore.projection import UmapSettings
-from cmr_clip.explore.strips import strips_of
 from cmr_clip.explore.variables import Variable, select_variables, variables_of
 from preprocess.pages.strips import Strip
 from preprocess.system.files import replacing, write_text

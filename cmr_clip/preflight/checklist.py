@@ -11,7 +11,7 @@ from cmr_clip.preflight.findings import Findings
 from cmr_clip.preflight.memory import check_memory
 from cmr_clip.preflight.trial import run_trial
 from cmr_clip.preflight.weight_checks import check_folder, check_model, check_resume
-from cmr_clip.tasks.base import VideoTask
+from cmr_clip.tasks.video_task import VideoTask
 from preprocess.system.quiet import quiet
 
 __all__ = ["check_run"]

@@ -11,7 +11,7 @@ from jsonargparse import Namespace
 from pytorch_lightning.cli import LightningArgumentParser
 
 from cmr_clip.data.store_module import StoreDataModule
-from cmr_clip.tasks.base import VideoTask
+from cmr_clip.tasks.video_task import VideoTask
 from cmr_clip.training.cli import CmrClipCLI, parse_only
 
 __all__ = ["Plan", "read_plan"]

@@ -16,7 +16,7 @@ import torch
 
 from cmr_clip.preflight.configuration import Plan
 from cmr_clip.preflight.saved_tensors import SavedTensorMeter
-from cmr_clip.tasks.base import VideoTask
+from cmr_clip.tasks.video_task import VideoTask
 from preprocess.labels.splits import read_splits, studies_of_split, with_studies, write_splits
 from preprocess.labels.table import read_labels
 from preprocess.reports.index import read_sentences

@@ -10,7 +10,7 @@ from typing import Any
 
 from cmr_clip.preflight.configuration import Plan
 from cmr_clip.preflight.findings import Findings
-from cmr_clip.tasks.base import VideoTask
+from cmr_clip.tasks.video_task import VideoTask
 from cmr_clip.weights.files import read_checkpoint
 from cmr_clip.weights.into_task import load_encoder_weights
 from cmr_clip.weights.receipt import require_match

@@ -19,10 +19,10 @@ from cmr_clip.losses.objectives import ContrastiveObjective, InfoNCE
 from cmr_clip.models.chunked import encode_in_chunks
 from cmr_clip.models.towers import ContrastiveModel
 from cmr_clip.runtime.distributed import mean_over_ranks
-from cmr_clip.tasks.base import VideoTask
 from cmr_clip.tasks.pair_loss import Negatives, pair_loss
 from cmr_clip.tasks.retrieval import StudyRetrieval
 from cmr_clip.tasks.step_seed import step_seed
+from cmr_clip.tasks.video_task import VideoTask
 from cmr_clip.tasks.zero_shot import probe_directions
 from cmr_clip.weights.into_task import load_encoder_weights
 from preprocess.reports.tokenizer import ReportTokenizer, load_tokenizer

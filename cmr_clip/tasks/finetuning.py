@@ -19,9 +19,9 @@ from cmr_clip.models.head_registry import describe_heads
 from cmr_clip.models.heads import Head, HeadInput, inputs_of
 from cmr_clip.models.mil import BagOutput, GatedAttentionMIL
 from cmr_clip.models.towers import VideoTower
-from cmr_clip.tasks.base import VideoTask
 from cmr_clip.tasks.head_metrics import HeadMetrics, is_labelled
 from cmr_clip.tasks.study_predictions import StudyPredictions, study_predictions
+from cmr_clip.tasks.video_task import VideoTask
 from cmr_clip.weights.into_task import load_tower_weights
 
 __all__ = ["Freeze", "StudyFinetuning"]

@@ -22,7 +22,7 @@ from cmr_clip.data.store_module import StoreDataModule
 from cmr_clip.errors import ConfigurationError
 from cmr_clip.runtime.distributed import leave_together
 from cmr_clip.runtime.stop_signals import StopSignals
-from cmr_clip.tasks.base import VideoTask
+from cmr_clip.tasks.video_task import VideoTask
 from cmr_clip.training.callbacks.preemption import ResumeOptions, ResumePoints, TrainingStoppedError
 from cmr_clip.training.callbacks.progress import progress_callback
 from cmr_clip.training.checkpoint_io import AtomicCheckpointIO

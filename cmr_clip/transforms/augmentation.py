@@ -16,13 +16,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["Augmentation", "Generators", "Jitter", "Window", "draw_rows"]
+__all__ = ["Augmentation", "Generators", "Jitter", "SampledWindow", "draw_rows"]
 
 Generators = Sequence[np.random.Generator]
 """One per clip."""
 
 
-class Window(NamedTuple):
+class SampledWindow(NamedTuple):
     """The part of each image that becomes the clip; B clips.
 
     Attributes:
@@ -40,7 +40,7 @@ class Augmentation(ABC):
     """What may change at random; the same for all frames of a clip."""
 
     @abstractmethod
-    def window(self, window: Window, extent: Tensor, size: int, rngs: Generators) -> Window:
+    def window(self, window: SampledWindow, extent: Tensor, size: int, rngs: Generators) -> SampledWindow:
         """Move, turn or scale the window.
 
         Args:
@@ -73,7 +73,7 @@ class Jitter(Augmentation):
     gamma: float = 0.3
     noise: float = 0.03
 
-    def window(self, window: Window, extent: Tensor, size: int, rngs: Generators) -> Window:
+    def window(self, window: SampledWindow, extent: Tensor, size: int, rngs: Generators) -> SampledWindow:
         """Rotate, scale and shift."""
         changes = draw_rows(rngs, lambda rng: rng.uniform(-1, 1, 4), window.half)
         angle = changes[:, 0] * math.radians(self.rotation_deg)
@@ -81,7 +81,7 @@ class Jitter(Augmentation):
         cos, sin = torch.cos(angle) * zoom, torch.sin(angle) * zoom
         matrix = torch.stack([torch.stack([cos, -sin], -1), torch.stack([sin, cos], -1)], dim=1)
         shift = 2 * self.shift * changes[:, 2:] * window.half
-        return Window(window.centre + shift, window.half, matrix @ window.matrix)
+        return SampledWindow(window.centre + shift, window.half, matrix @ window.matrix)
 
     def intensities(self, video: Tensor, rngs: Generators) -> Tensor:
         """Change the contrast curve and add noise."""

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from cmr_clip.clips.batch import RawClips
 from cmr_clip.clips.spec import ClipSpec
 from cmr_clip.errors import CmrClipError
-from cmr_clip.transforms.augmentation import Augmentation, Generators, Window
+from cmr_clip.transforms.augmentation import Augmentation, Generators, SampledWindow
 from cmr_clip.transforms.crop import crop_by_grid, crop_on_cpu
 
 __all__ = ["ClipTransform"]
@@ -53,11 +53,11 @@ class ClipTransform:
         step = 1 if device.type == "cpu" else max(1, len(out))
         for start in range(0, len(out), step):
             part = slice(start, start + step)
-            some = Window(*(of[part] for of in window))
+            some = SampledWindow(*(of[part] for of in window))
             self._transform(raw.frames[part], some, over, rngs[part], out[part])
         return out.unsqueeze(1)
 
-    def _transform(self, frames: Tensor, window: Window, over: int, rngs: Generators, out: Tensor) -> None:
+    def _transform(self, frames: Tensor, window: SampledWindow, over: int, rngs: Generators, out: Tensor) -> None:
         """Fill `out` `[B, T, size, size]` from uint8 `[B, T, H, W]`."""
         crop = crop_on_cpu if frames.device.type == "cpu" else crop_by_grid
         video = crop(frames, window, self.spec.size * over)
@@ -66,7 +66,7 @@ class ClipTransform:
             video = self.augmentation.intensities(video, rngs)
         torch.sub(video, self.spec.mean, out=out).div_(self.spec.std)
 
-    def _window(self, raw: RawClips) -> Window:
+    def _window(self, raw: RawClips) -> SampledWindow:
         """The central square, as evaluation takes it."""
         if self.spec.field_of_view_mm is not None:
             if not bool(torch.isfinite(raw.spacing).all()):
@@ -79,9 +79,9 @@ class ClipTransform:
             spacing = raw.spacing.nan_to_num(nan=1.0)  # unknown, as in imported studies: square pixels
             shorter = (raw.extent * spacing).min(dim=1, keepdim=True).values
             half = self.spec.crop * shorter / spacing / 2
-        return Window(raw.extent / 2, half, torch.eye(2, device=half.device).expand(len(half), 2, 2))
+        return SampledWindow(raw.extent / 2, half, torch.eye(2, device=half.device).expand(len(half), 2, 2))
 
-    def _oversampling(self, window: Window) -> int:
+    def _oversampling(self, window: SampledWindow) -> int:
         """How many positions per pixel and axis are sampled and averaged, where the largest window shrinks."""
         if not self.spec.averaging:
             return 1

@@ -9,14 +9,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from cmr_clip.transforms.augmentation import Window
+from cmr_clip.transforms.augmentation import SampledWindow
 from cmr_clip.transforms.augmix import cpu_loops as kernels
 from cmr_clip.transforms.augmix.cpu_loops import Matrix, compiled
 
 __all__ = ["crop_by_grid", "crop_on_cpu"]
 
 
-def crop_on_cpu(frames: Tensor, window: Window, size: int) -> Tensor:
+def crop_on_cpu(frames: Tensor, window: SampledWindow, size: int) -> Tensor:
     """Sample clip by clip with compiled loops, for CPUs; black outside the image.
 
     Args:
@@ -49,7 +49,7 @@ def _reached(matrix: Matrix, size: int, limit: Sequence[int]) -> tuple[list[int]
     return low.tolist(), high.tolist()
 
 
-def crop_by_grid(frames: Tensor, window: Window, size: int) -> Tensor:
+def crop_by_grid(frames: Tensor, window: SampledWindow, size: int) -> Tensor:
     """`crop_on_cpu` with `grid_sample`, all clips in one call, for GPUs: contiguous `[B, T, n, n]`.
 
     The grid is written as a sum of two axes.

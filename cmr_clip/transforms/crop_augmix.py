@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cmr_clip.transforms.augmentation import Augmentation, Generators, Window, draw_rows
+from cmr_clip.transforms.augmentation import Augmentation, Generators, SampledWindow, draw_rows
 from cmr_clip.transforms.augmix.augmix import AugMix
 
 __all__ = ["CropAugMix"]
@@ -31,7 +31,7 @@ class CropAugMix(Augmentation):
     flip: float = 0.0
     augmix: AugMix | None = field(default_factory=AugMix)
 
-    def window(self, window: Window, extent: Tensor, size: int, rngs: Generators) -> Window:
+    def window(self, window: SampledWindow, extent: Tensor, size: int, rngs: Generators) -> SampledWindow:
         """Cut out a random square."""
         low, high = self.short_side
         drawn = draw_rows(rngs, lambda rng: np.array([rng.integers(low, high + 1), *rng.uniform(size=3)]), window.half)
@@ -41,7 +41,7 @@ class CropAugMix(Augmentation):
         mirror = torch.where(drawn[:, 3] < self.flip, -1.0, 1.0)
         matrix = window.matrix.clone()
         matrix[:, 1, 1] = matrix[:, 1, 1] * mirror
-        return Window(centre, half, matrix)
+        return SampledWindow(centre, half, matrix)
 
     def intensities(self, video: Tensor, rngs: Generators) -> Tensor:
         """Mix augmented copies."""

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from cmr_clip.weights.exporting.export import export_weights as export_weights
     from cmr_clip.weights.exporting.onnx import OnnxReport as OnnxReport
     from cmr_clip.weights.exporting.onnx import export_onnx as export_onnx
+    from cmr_clip.weights.fine_tuned import load_study_model as load_study_model
     from cmr_clip.weights.hub import fetch as fetch
     from cmr_clip.weights.hub import from_pretrained as from_pretrained
     from cmr_clip.weights.pair import LoadedPair as LoadedPair
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from cmr_clip.weights.receipt import LoadReport as LoadReport
     from cmr_clip.weights.sources import Weights as Weights
     from cmr_clip.weights.sources import read_source as read_source
-    from cmr_clip.weights.study import load_study_model as load_study_model
     from cmr_clip.weights.video import load_pretrained as load_pretrained
 else:
     __all__, __getattr__, __dir__ = face(
@@ -33,6 +33,6 @@ else:
         pair="LoadedPair load_contrastive",
         receipt="LoadReport",
         sources="Weights read_source",
-        study="load_study_model",
+        fine_tuned="load_study_model",
         video="load_pretrained",
     )

@@ -9,10 +9,10 @@ from cmr_clip.encoders.protocol import ENCODER
 from cmr_clip.errors import CheckpointMismatchError, CmrClipError
 from cmr_clip.weights.sources import Weights, read_source
 
-__all__ = ["LEGACY_NOTE", "LICENCE", "ORIGINS", "POSITIONS", "VIEWS", "with_legacy_positions"]
+__all__ = ["AUTHORS_VIEWS", "LEGACY_NOTE", "LICENCE", "ORIGINS", "POSITIONS", "with_legacy_positions"]
 
 ORIGINS = ("authors_contrastive", "authors_finetuned")
-VIEWS = ("2CH", "3CH", "4CH", "SAX")
+AUTHORS_VIEWS = ("2CH", "3CH", "4CH", "SAX")
 LICENCE = "cc-by-nc-4.0"
 
 POSITIONS = tuple(f"{ENCODER}cls_positional_encoding.pos_embed_{axis}" for axis in ("spatial", "temporal"))

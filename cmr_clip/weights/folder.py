@@ -23,7 +23,7 @@ from preprocess.reports.tokenizer import load_tokenizer
 __all__ = [
     "CONFIG",
     "FORMAT",
-    "MODEL",
+    "MODEL_FILE",
     "PREPROCESSING",
     "TOKENIZER",
     "FolderContent",
@@ -32,7 +32,7 @@ __all__ = [
     "read_weight_folder",
 ]
 
-MODEL, CONFIG, PREPROCESSING, TOKENIZER = "model.safetensors", "config.json", "preprocessing.json", "tokenizer"
+MODEL_FILE, CONFIG, PREPROCESSING, TOKENIZER = "model.safetensors", "config.json", "preprocessing.json", "tokenizer"
 FORMAT = "cmr-clip weights, version 1"
 _REMEDY = "export it again with cmr-clip export"
 
@@ -75,7 +75,7 @@ def read_weight_folder(folder: Path) -> FolderContent:
         CmrClipError: a file is missing or damaged, or of another format.
         CheckpointMismatchError: files do not belong together.
     """
-    for name in (CONFIG, MODEL, PREPROCESSING):
+    for name in (CONFIG, MODEL_FILE, PREPROCESSING):
         if not (folder / name).is_file():
             raise CmrClipError(f"{folder} is no folder of exported weights: it has no {name}", _REMEDY)
     config, preprocessing = _read_json(folder / CONFIG), _read_json(folder / PREPROCESSING)
@@ -85,9 +85,9 @@ def read_weight_folder(folder: Path) -> FolderContent:
             raise CheckpointMismatchError(f"{folder / name} is not the file that {CONFIG} was written for", _REMEDY)
     _check_agreement(folder, config, preprocessing)
     try:
-        state = load_file(folder / MODEL)
+        state = load_file(folder / MODEL_FILE)
     except (SafetensorError, OSError) as error:
-        raise CmrClipError(f"{folder / MODEL} is damaged: {error}", _REMEDY) from error
+        raise CmrClipError(f"{folder / MODEL_FILE} is damaged: {error}", _REMEDY) from error
     return FolderContent(config, preprocessing, state, _tokenizer_of(folder, preprocessing))
 
 
@@ -114,8 +114,8 @@ def _check_fields(folder: Path, config: dict[str, Any], preprocessing: dict[str,
         if name not in preprocessing:
             raise CmrClipError(f"{folder / PREPROCESSING} has no field {name}", _REMEDY)
     hashes = config["sha256"]
-    if not isinstance(hashes, dict) or not {MODEL, PREPROCESSING} <= set(hashes):
-        raise CmrClipError(f"{folder / CONFIG} lacks the hash of {MODEL} or {PREPROCESSING}", _REMEDY)
+    if not isinstance(hashes, dict) or not {MODEL_FILE, PREPROCESSING} <= set(hashes):
+        raise CmrClipError(f"{folder / CONFIG} lacks the hash of {MODEL_FILE} or {PREPROCESSING}", _REMEDY)
 
 
 def _check_agreement(folder: Path, config: dict[str, Any], preprocessing: dict[str, Any]) -> None:

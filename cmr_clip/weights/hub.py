@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cmr_clip.errors import CmrClipError
 from cmr_clip.models.video_model import VideoModel
-from cmr_clip.weights.folder import CONFIG, MODEL, PREPROCESSING, TOKENIZER
+from cmr_clip.weights.folder import CONFIG, MODEL_FILE, PREPROCESSING, TOKENIZER
 from cmr_clip.weights.video import load_pretrained
 
 __all__ = ["fetch", "from_pretrained"]
@@ -36,7 +36,7 @@ def fetch(name: str | Path, revision: str | None = None) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
-    patterns = [MODEL, CONFIG, PREPROCESSING, f"{TOKENIZER}/*"]
+    patterns = [MODEL_FILE, CONFIG, PREPROCESSING, f"{TOKENIZER}/*"]
     try:
         return Path(snapshot_download(str(name), revision=revision, allow_patterns=patterns))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:

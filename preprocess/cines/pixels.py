@@ -10,10 +10,10 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from preprocess.cines.intensity import Pixels, Window, from_zero, percentile_window, whole_range
-from preprocess.cines.resampling import Grid
+from preprocess.cines.resampling import PixelGrid
 from preprocess.cines.series import Acquisition
-from preprocess.dicom.decoders import Layout, decode_frame
+from preprocess.cines.windows import Pixels, Window, from_zero, robust_window, whole_range
+from preprocess.dicom.decoders import PixelLayout, decode_frame
 from preprocess.dicom.frame import Frame
 from preprocess.dicom.pixel_format import PixelFormat
 from preprocess.errors import PreprocessError
@@ -72,7 +72,7 @@ class StackPixels:
 
     pixels: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
     window: tuple[float, float]
-    grid: Grid
+    grid: PixelGrid
 
 
 def decode(image: Frame) -> Pixels:
@@ -84,7 +84,7 @@ def decode(image: Frame) -> Pixels:
     form = image.pixels
     kind = np.dtype(f"<{'i' if form.signed else 'u'}{form.bits_allocated // 8}")
     if form.syntax:
-        layout = Layout(image.rows, image.cols, form.bits_allocated, form.bits_stored, form.signed)
+        layout = PixelLayout(image.rows, image.cols, form.bits_allocated, form.bits_stored, form.signed)
         array = decode_frame(form.data, form.syntax, layout)
     else:
         array = np.frombuffer(form.data, dtype=kind, count=image.rows * image.cols).reshape(image.rows, image.cols)
@@ -126,7 +126,7 @@ def require_size(slices: Sequence[Acquisition], rules: PixelRules) -> None:
         PreprocessError: too many pixels, as they are or as they would be.
     """
     first = slices[0].images[0]
-    grid = Grid.of((first.rows, first.cols), first.spacing, rules.spacing_mm, rules.crop)
+    grid = PixelGrid.of((first.rows, first.cols), first.spacing, rules.spacing_mm, rules.crop)
     n_frames = len(slices) * max(len(cine.images) for cine in slices)
     for rows, cols in (grid.old, (grid.rows.size, grid.cols.size), grid.size):
         if n_frames * rows * cols > _MOST_PIXELS:
@@ -150,8 +150,8 @@ def make_stack(slices: Sequence[Acquisition], frames: list[list[Pixels]], rules:
     if len(forms) > 1:
         frames, slope = _common_scale(slices, frames)
         intercept, padding = 0.0, None
-    window = percentile_window(frames, padding, slope < 0) if rules.bits == 8 else whole_range(frames)
-    grid = Grid.of((images[0].rows, images[0].cols), images[0].spacing, rules.spacing_mm, rules.crop)
+    window = robust_window(frames, padding, slope < 0) if rules.bits == 8 else whole_range(frames)
+    grid = PixelGrid.of((images[0].rows, images[0].cols), images[0].spacing, rules.spacing_mm, rules.crop)
     pixels = grid.cut(_fill(frames, window, grid))
     first, last = window.ends
     return StackPixels(pixels, (slope * first + intercept, slope * last + intercept), grid)
@@ -194,7 +194,7 @@ def _darken(forms: list[PixelFormat], arrays: list[Pixels], scaled: list[Pixels]
         array[mask] = low
 
 
-def _fill(frames: list[list[Pixels]], window: Window, grid: Grid) -> Any:
+def _fill(frames: list[list[Pixels]], window: Window, grid: PixelGrid) -> Any:
     shape = (len(frames), max(map(len, frames)), grid.rows.size, grid.cols.size)
     out = np.zeros(shape, dtype=window.kind)
     table = window.table()

@@ -11,7 +11,7 @@ from PIL import Image
 
 from preprocess.geometry import Vector
 
-__all__ = ["Grid"]
+__all__ = ["PixelGrid"]
 
 _CLOSE = 1e-3  # relative: spacings that differ by less are the same
 
@@ -41,7 +41,7 @@ class _Axis:
 
 
 @dataclass(frozen=True)
-class Grid:
+class PixelGrid:
     """Pixels of a stack after resampling and cropping.
 
     Attributes:
@@ -61,7 +61,7 @@ class Grid:
     @classmethod
     def of(
         cls, size: tuple[int, int], spacing: tuple[float, float], spacing_mm: float | None, crop: int | None
-    ) -> Grid:
+    ) -> PixelGrid:
         """Plan a grid.
 
         Args:

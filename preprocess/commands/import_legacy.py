@@ -22,8 +22,8 @@ from preprocess.labels.labelling import write_labels
 from preprocess.labels.splits import write_splits
 from preprocess.legacy.importer import import_legacy
 from preprocess.legacy.master import MasterTable, read_master
-from preprocess.legacy.names import Names, read_view_map
-from preprocess.legacy.study import LegacyJob
+from preprocess.legacy.study_import import LegacyJob
+from preprocess.legacy.view_map import Names, read_view_map
 from preprocess.recognition.site_rules import SiteRules
 from preprocess.reports.accounts import account_summary
 

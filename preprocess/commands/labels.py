@@ -25,7 +25,7 @@ from preprocess.commands.table_options import (
 from preprocess.errors import PreprocessError
 from preprocess.labels.labelling import write_labels
 from preprocess.labels.public import site_labels
-from preprocess.labels.sources import LabelTable, report_labels, table_labels
+from preprocess.labels.readings import LabelTable, report_labels, table_labels
 from preprocess.reports.accounts import account_summary
 from preprocess.reports.language.registry import DEFAULT_LANGUAGE, language_named
 from preprocess.reports.matching import ReportTable

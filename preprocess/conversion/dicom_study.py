@@ -9,9 +9,9 @@ from dataclasses import replace
 import numpy as np
 
 from preprocess.cines.facts import study_info
-from preprocess.cines.intensity import Pixels
 from preprocess.cines.pixels import PERCENTILES, PixelRules, decode_slice, make_stack, require_size
 from preprocess.cines.series import MIN_PHASES, Acquisition, acquisitions, missing_frames, split_series, usual_count
+from preprocess.cines.windows import Pixels
 from preprocess.conversion.choosing import Candidate, Choice, Slot, choose
 from preprocess.conversion.job import Job
 from preprocess.conversion.series_rows import series_row, why_no_view

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from preprocess.cines.pixels import PixelRules
-from preprocess.cines.resampling import Grid
+from preprocess.cines.resampling import PixelGrid
 from preprocess.conversion.job import Job
 from preprocess.conversion.survey import StudyVolume
 from preprocess.errors import PreprocessError
@@ -56,7 +56,7 @@ def convert_volumes(volumes: Sequence[StudyVolume], blank: Row, job: Job) -> lis
 
 def _regridded(stack: CineStack, rules: PixelRules) -> CineStack:
     """The stack at the wanted spacing and size; unchanged where none is wanted."""
-    grid = Grid.of(stack.pixels.shape[2:], stack.pixel_spacing, rules.spacing_mm, rules.crop)
+    grid = PixelGrid.of(stack.pixels.shape[2:], stack.pixel_spacing, rules.spacing_mm, rules.crop)
     pixels = stack.pixels
     if grid.is_resampled:
         frames = [[np.rint(grid.resample(frame)).astype(pixels.dtype) for frame in cine] for cine in pixels]

@@ -21,11 +21,11 @@ from preprocess.dicom.codestream import DAMAGED, Extent, decode_rle, jpeg_2000, 
 from preprocess.dicom.malformed import reading_dicom
 from preprocess.errors import PreprocessError
 
-__all__ = ["Layout", "decode_frame"]
+__all__ = ["PixelLayout", "decode_frame"]
 
 
 @dataclass(frozen=True)
-class Layout:
+class PixelLayout:
     """What the DICOM header says about the stored numbers of a grey image.
 
     Attributes:
@@ -86,7 +86,7 @@ _CODINGS = {
 }
 
 
-def decode_frame(data: bytes, syntax: str, layout: Layout) -> npt.NDArray[Any]:
+def decode_frame(data: bytes, syntax: str, layout: PixelLayout) -> npt.NDArray[Any]:
     """Decode one frame to its stored numbers, `[row, col]`.
 
     Args:
@@ -150,7 +150,7 @@ def _no_complaint() -> Iterator[None]:
             raise PreprocessError(DAMAGED)
 
 
-def _decode(data: bytes, syntax: UID, layout: Layout, plugin: str) -> npt.NDArray[Any]:
+def _decode(data: bytes, syntax: UID, layout: PixelLayout, plugin: str) -> npt.NDArray[Any]:
     options: dict[str, Any] = {
         "pixel_keyword": "PixelData",
         "number_of_frames": 1,

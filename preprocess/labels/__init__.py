@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from preprocess.labels.lvef import LvefReading as LvefReading
     from preprocess.labels.lvef import read_lvef as read_lvef
     from preprocess.labels.public import site_labels as site_labels
-    from preprocess.labels.sources import LabelTable as LabelTable
-    from preprocess.labels.sources import report_labels as report_labels
-    from preprocess.labels.sources import table_labels as table_labels
+    from preprocess.labels.readings import LabelTable as LabelTable
+    from preprocess.labels.readings import report_labels as report_labels
+    from preprocess.labels.readings import table_labels as table_labels
     from preprocess.labels.splits import SPLITS as SPLITS
     from preprocess.labels.splits import read_splits as read_splits
     from preprocess.labels.splits import studies_of_split as studies_of_split
@@ -30,7 +30,7 @@ else:
         labelling="WrittenLabels write_labels",
         lvef="LvefReading read_lvef",
         public="site_labels",
-        sources="LabelTable report_labels table_labels",
+        readings="LabelTable report_labels table_labels",
         splits="SPLITS read_splits studies_of_split write_splits",
         table="read_labels write_label_table",
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from preprocess.errors import PreprocessError
-from preprocess.labels.sources import LabelTable
+from preprocess.labels.readings import LabelTable
 from preprocess.labels.table import write_label_table
 from preprocess.privacy.keys import SiteKey
 from preprocess.reports.accounts import RowAccount, write_accounts

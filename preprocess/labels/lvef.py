@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from functools import cache
 
 from preprocess.errors import PreprocessError
-from preprocess.reports.language.base import Language, LvefGrammar
 from preprocess.reports.language.english import ENGLISH
+from preprocess.reports.language.language import Language, LvefGrammar
 from preprocess.reports.layout import Block, report_blocks
 from preprocess.reports.splitting import split_sentences
 

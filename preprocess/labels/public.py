@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from preprocess.labels.sources import LabelSource, LabelTable, Reading
+from preprocess.labels.readings import LabelSource, LabelTable, Reading
 from preprocess.reports.accounts import RowAccount, RowOutcome
 from preprocess.reports.matching import IdColumns, TableRow
 from preprocess.sources.sites import Site

@@ -12,7 +12,7 @@ from preprocess.conversion.outcome import Outcome
 from preprocess.conversion.records import Progress
 from preprocess.conversion.run import Found, fill_store
 from preprocess.errors import PreprocessError
-from preprocess.legacy.study import LegacyJob, identity, import_file
+from preprocess.legacy.study_import import LegacyJob, identity, import_file
 from preprocess.privacy.keys import SiteKey, default_key_path
 from preprocess.sources.finding import Source
 from preprocess.store.ledger import Record, Row

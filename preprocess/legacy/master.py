@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from preprocess.errors import PreprocessError
-from preprocess.labels.sources import LabelTable, table_labels
+from preprocess.labels.readings import LabelTable, table_labels
 from preprocess.labels.splits import SPLITS
 from preprocess.privacy.keys import SiteKey
 from preprocess.reports.matching import IdColumns

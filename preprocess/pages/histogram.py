@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from preprocess.pages.markup import Markup, element
 from preprocess.pages.svg import chart_figure, drawing, words
-from preprocess.pages.tables import share, short_number
+from preprocess.pages.table_markup import share, short_number
 
 __all__ = ["histogram"]
 

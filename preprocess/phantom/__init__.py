@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from preprocess.phantom.patients import PhantomPatient as PhantomPatient
     from preprocess.phantom.patients import PhantomStudy as PhantomStudy
     from preprocess.phantom.patients import sample_patient as sample_patient
-    from preprocess.phantom.reporting.report import write_report as write_report
+    from preprocess.phantom.reporting.wording import write_report as write_report
+    from preprocess.phantom.scanner.examination import write_examination as write_examination
+    from preprocess.phantom.scanner.protocol_plan import SeriesPlan as SeriesPlan
+    from preprocess.phantom.scanner.protocol_plan import plan_series as plan_series
     from preprocess.phantom.scanner.render import Scene as Scene
-    from preprocess.phantom.scanner.series import SeriesPlan as SeriesPlan
-    from preprocess.phantom.scanner.series import plan_series as plan_series
-    from preprocess.phantom.scanner.study import write_study as write_study
     from preprocess.phantom.truth import Truth as Truth
 else:
     __all__, __getattr__, __dir__ = face(
@@ -34,9 +34,9 @@ else:
         anatomy__phenotypes="PHENOTYPES Phenotype",
         cohort="CohortSummary simulate_cohort",
         patients="PhantomPatient PhantomStudy sample_patient",
-        reporting__report="write_report",
+        reporting__wording="write_report",
         scanner__render="Scene",
-        scanner__series="SeriesPlan plan_series",
-        scanner__study="write_study",
+        scanner__protocol_plan="SeriesPlan plan_series",
+        scanner__examination="write_examination",
         truth="Truth",
     )

@@ -17,8 +17,8 @@ import pandas as pd
 
 from preprocess.errors import PreprocessError
 from preprocess.phantom.patients import PhantomPatient, sample_patient
-from preprocess.phantom.reporting.report import write_report
-from preprocess.phantom.scanner.study import archive_name, write_study
+from preprocess.phantom.reporting.wording import write_report
+from preprocess.phantom.scanner.examination import archive_name, write_examination
 from preprocess.phantom.truth import Truth, series_rows
 from preprocess.system.files import write_text
 
@@ -112,7 +112,7 @@ def _simulate_patient(folder: Path, seed: int, index: int) -> _PatientRows:
     patient = sample_patient(seed, index)
     missing = [study for study in patient.studies if not (folder / archive_name(patient, study)).exists()]
     for study in missing:
-        write_study(patient, study, folder)
+        write_examination(patient, study, folder)
     truths = [Truth(patient, study) for study in patient.studies]
     return _PatientRows(
         reports=[_report_row(patient, truth) for truth in truths],

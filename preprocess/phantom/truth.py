@@ -12,7 +12,7 @@ from preprocess.phantom.anatomy.parameters import HeartParameters
 from preprocess.phantom.anatomy.shape import BASE_FRACTION, angular, endocardium, epicardium
 from preprocess.phantom.patients import PhantomPatient, PhantomStudy
 from preprocess.phantom.scanner.headers import Headers
-from preprocess.phantom.scanner.series import plan_series
+from preprocess.phantom.scanner.protocol_plan import plan_series
 
 __all__ = ["Truth", "series_rows", "wall_thickness"]
 

@@ -9,13 +9,13 @@ from preprocess.faces import face
 if TYPE_CHECKING:
     from preprocess.qc.collect import read_measures as read_measures
     from preprocess.qc.page import render as render
-    from preprocess.qc.report import Report as Report
+    from preprocess.qc.page_content import Report as Report
     from preprocess.qc.rules import find_outliers as find_outliers
 else:
     __all__, __getattr__, __dir__ = face(
         __name__,
         collect="read_measures",
         page="render",
-        report="Report",
+        page_content="Report",
         rules="find_outliers",
     )

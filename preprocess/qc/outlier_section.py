@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from preprocess.pages.markup import Markup, data_url, element, join
-from preprocess.pages.tables import bar_table, short_number, table
-from preprocess.qc.report import Report
+from preprocess.pages.table_markup import bar_table, short_number, table
+from preprocess.qc.page_content import Report
 from preprocess.qc.thumbnails import Thumbnail
 
 __all__ = ["montage", "outlier_section"]

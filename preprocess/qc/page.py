@@ -6,9 +6,9 @@ from preprocess import __version__
 from preprocess.pages.document import document
 from preprocess.pages.markup import Markup, element, join
 from preprocess.pages.style import style_sheet
-from preprocess.pages.tables import share
+from preprocess.pages.table_markup import share
 from preprocess.qc.outlier_section import montage, outlier_section
-from preprocess.qc.report import Report
+from preprocess.qc.page_content import Report
 from preprocess.qc.store_sections import distribution_section, holdings_section, ledger_section
 from preprocess.store.ledger import LEFT_OUT
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from preprocess.errors import PreprocessError
 from preprocess.qc.collect import collect, write_measures
 from preprocess.qc.page import render
-from preprocess.qc.report import Report
+from preprocess.qc.page_content import Report
 from preprocess.qc.rules import find_outliers, flagged
 from preprocess.qc.thumbnails import odd_clips, random_clips
 from preprocess.qc.totals import ledger_totals, store_totals

@@ -6,8 +6,8 @@ from collections import Counter
 
 from preprocess.pages.histogram import histogram
 from preprocess.pages.markup import Markup, element, join
-from preprocess.pages.tables import bar_table
-from preprocess.qc.report import Report
+from preprocess.pages.table_markup import bar_table
+from preprocess.qc.page_content import Report
 from preprocess.qc.totals import LedgerTotals, StoreTotals
 from preprocess.store.ledger import LEFT_OUT, STORED
 from preprocess.store.views import View

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from preprocess.reports.index import SentenceIndex as SentenceIndex
     from preprocess.reports.index import read_sentences as read_sentences
     from preprocess.reports.index import write_sentences as write_sentences
-    from preprocess.reports.language.base import Language as Language
+    from preprocess.reports.language.language import Language as Language
     from preprocess.reports.language.registry import known_languages as known_languages
     from preprocess.reports.language.registry import register_language as register_language
     from preprocess.reports.language.registry import registered_language as registered_language
@@ -29,7 +29,7 @@ else:
     __all__, __getattr__, __dir__ = face(
         __name__,
         index="SentenceIndex read_sentences write_sentences",
-        language__base="Language",
+        language__language="Language",
         language__registry="known_languages register_language registered_language",
         matching="IdColumns ReportTable",
         splitting="RuleSplitter Splitter StanzaSplitter choose_splitter split_sentences",

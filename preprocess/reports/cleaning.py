@@ -9,8 +9,8 @@ import re
 from collections.abc import Sequence
 from functools import cache
 
-from preprocess.reports.language.base import Language
 from preprocess.reports.language.english import ENGLISH
+from preprocess.reports.language.language import Language
 
 __all__ = ["without_identifiers"]
 

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
-from preprocess.reports.language.base import Language
 from preprocess.reports.language.english import ENGLISH
+from preprocess.reports.language.language import Language
 
 __all__ = ["Block", "report_blocks"]
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from preprocess.errors import PreprocessError
-from preprocess.reports.language.base import Language
 from preprocess.reports.language.english import ENGLISH
+from preprocess.reports.language.language import Language
 
 __all__ = ["RuleSplitter", "Splitter", "StanzaSplitter", "choose_splitter", "split_sentences"]
 

@@ -15,7 +15,7 @@ from preprocess.store.manifest import MANIFEST_COLUMNS, ClipColumn
 from preprocess.system.pool import Done, Failed, work
 from preprocess.verification.cache import Fingerprints
 from preprocess.verification.file_check import Checked, Task, check_file
-from preprocess.verification.folder import scan
+from preprocess.verification.folder_check import scan
 from preprocess.verification.problem import Check, Problem
 from preprocess.verification.table_check import compare_ledger, compare_manifest, read_tables
 

@@ -16,7 +16,7 @@ import pytest
 from benchmarks import paper_archive
 from benchmarks.clip_codecs import codecs, drawn, measure
 from benchmarks.dicom_archive import StudySize, draw_cine, make_study
-from preprocess.legacy.reader import Layout, read_legacy
+from preprocess.legacy.legacy_file import Layout, read_legacy
 from preprocess.store.views import View
 from tests.support.legacy_files import SIZE
 from tests.support.paths import ROOT

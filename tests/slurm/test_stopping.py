@@ -15,8 +15,8 @@ import torch
 from cmr_clip.cli import main
 from cmr_clip.runtime.slurm_job import SlurmJob
 from cmr_clip.runtime.stop_signals import StopSignals, ignore_stop_signals
-from cmr_clip.training.callbacks.agreement import RankVotes
 from cmr_clip.training.callbacks.preemption import EXIT_CODE, ResumeOptions, ResumePoints
+from cmr_clip.training.callbacks.rank_agreement import RankVotes
 from cmr_clip.training.checkpoint_io import AtomicCheckpointIO
 from tests.support.cohort import Cohort
 from tests.support.jobs import CONFIG, ROOT, fit_options

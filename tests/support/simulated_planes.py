@@ -10,8 +10,8 @@ from preprocess.cines.series import MIN_PHASES, Series, acquisitions, split_seri
 from preprocess.dicom.frame import Frame
 from preprocess.dicom.reading import read_images
 from preprocess.phantom.patients import PhantomPatient, PhantomStudy, sample_patient
-from preprocess.phantom.scanner.planes import Plane
-from preprocess.phantom.scanner.series import SeriesPlan, plan_series
+from preprocess.phantom.scanner.positioning import Plane
+from preprocess.phantom.scanner.protocol_plan import SeriesPlan, plan_series
 from tests.support.factories import SeriesSpec, dataset, encode
 
 __all__ = ["blank_study", "is_cine", "series_of", "the_patients"]

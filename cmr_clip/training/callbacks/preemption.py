@@ -12,7 +12,7 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 
 from cmr_clip.runtime.slurm_job import Requeue, SlurmJob
 from cmr_clip.runtime.stop_signals import StopSignals
-from cmr_clip.training.callbacks.agreement import RankVotes
+from cmr_clip.training.callbacks.rank_agreement import RankVotes
 from preprocess.commands.console import console
 
 __all__ = ["EXIT_CODE", "ResumeOptions", "ResumePoints", "TrainingStoppedError"]

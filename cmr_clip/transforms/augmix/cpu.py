@@ -13,7 +13,7 @@ from torch import Tensor
 from cmr_clip.transforms.augmix import cpu_loops as kernels
 from cmr_clip.transforms.augmix.affine import sampling_matrix
 from cmr_clip.transforms.augmix.chains import Kind, Stage, stages_of, unchanged_share
-from cmr_clip.transforms.augmix.cpu_loops import Levels, Matrix, Pixels, compiled
+from cmr_clip.transforms.augmix.cpu_loops import FloatPixels, Levels, Matrix, compiled
 from cmr_clip.transforms.augmix.grey_levels import compose_tables, needs_counts
 from cmr_clip.transforms.augmix.plans import ClipPlan
 
@@ -42,11 +42,11 @@ def mix_on_cpu(video: Tensor, plans: Sequence[ClipPlan], fill: float) -> Tensor:
 class _Source:
     """A clip, `[H, W, T]`, with what point-wise operations need of it."""
 
-    def __init__(self, pixels: Pixels) -> None:
+    def __init__(self, pixels: FloatPixels) -> None:
         self.pixels = pixels
 
     @property
-    def flat(self) -> Pixels:
+    def flat(self) -> FloatPixels:
         """All pixels in a row."""
         return self.pixels.reshape(-1)
 
@@ -59,7 +59,7 @@ class _Source:
 
     @cached_property
     def counts(self) -> npt.NDArray[np.int64]:
-        """Pixels of each level."""
+        """FloatPixels of each level."""
         counts: npt.NDArray[np.int64] = compiled(kernels.count)(self.levels)
         return counts
 
@@ -69,9 +69,9 @@ class _Mixer:
 
     def __init__(self, fill: float) -> None:
         self.fill = fill
-        self._arrays: list[Pixels] = []
+        self._arrays: list[FloatPixels] = []
 
-    def mix(self, source: _Source, plan: ClipPlan) -> Pixels:
+    def mix(self, source: _Source, plan: ClipPlan) -> FloatPixels:
         """The sum of all branches, `[H, W, T]`; good until the next call."""
         if not self._arrays:
             self._arrays = [np.empty_like(source.pixels) for _ in range(3)]
@@ -96,7 +96,7 @@ class _Mixer:
             source = _Source(target)
         self._run(stages[-1], source, weight, True, self._arrays[0])
 
-    def _run(self, stage: Stage, source: _Source, weight: float, add: bool, target: Pixels) -> None:
+    def _run(self, stage: Stage, source: _Source, weight: float, add: bool, target: FloatPixels) -> None:
         match stage.kind:
             case Kind.TABLE:
                 table = np.float32(weight) * _table(stage, source)
@@ -115,9 +115,9 @@ def _is_table(stages: tuple[Stage, ...]) -> bool:
     return len(stages) == 1 and stages[0].kind is Kind.TABLE
 
 
-def _table(stage: Stage, source: _Source) -> Pixels:
+def _table(stage: Stage, source: _Source) -> FloatPixels:
     counts = torch.from_numpy(source.counts)[None] if needs_counts(stage.steps) else None
-    table: Pixels = compose_tables([stage.steps], counts, torch.device("cpu"))[0].numpy()
+    table: FloatPixels = compose_tables([stage.steps], counts, torch.device("cpu"))[0].numpy()
     return table
 
 

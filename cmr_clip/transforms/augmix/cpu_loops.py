@@ -18,9 +18,9 @@ import numpy as np
 import numpy.typing as npt
 
 __all__ = [
+    "FloatPixels",
     "Levels",
     "Matrix",
-    "Pixels",
     "compiled",
     "count",
     "frames_first",
@@ -33,7 +33,7 @@ __all__ = [
     "to_levels",
 ]
 
-Pixels = npt.NDArray[np.float32]
+FloatPixels = npt.NDArray[np.float32]
 Levels = npt.NDArray[np.uint8]
 Matrix = npt.NDArray[np.float64]
 _Arguments = ParamSpec("_Arguments")
@@ -60,7 +60,7 @@ def compiled(kernel: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Res
         return compile_with(keep=False)
 
 
-def sample(source: Pixels, matrix: Matrix, fill: float, weight: float, add: bool, target: Pixels) -> None:
+def sample(source: FloatPixels, matrix: Matrix, fill: float, weight: float, add: bool, target: FloatPixels) -> None:
     """Sample every frame bilinearly at the same positions.
 
     The first of two neighbours is moved inwards at the edge, and a neighbour at a distance of 1 or more has no weight;
@@ -108,7 +108,7 @@ def sample(source: Pixels, matrix: Matrix, fill: float, weight: float, add: bool
             results[r, i] = results[r, i] + line[i] if add else line[i]
 
 
-def shift(source: Pixels, matrix: Matrix, fill: float, weight: float, add: bool, target: Pixels) -> None:
+def shift(source: FloatPixels, matrix: Matrix, fill: float, weight: float, add: bool, target: FloatPixels) -> None:
     """`sample` where a row of the target is one moved row of the source: translations and shears along rows.
 
     All pixels of a row have the same four weights, so that each neighbour is one long sum.
@@ -144,7 +144,7 @@ def shift(source: Pixels, matrix: Matrix, fill: float, weight: float, add: bool,
             results[r, i] = results[r, i] + scale * line[i] if add else scale * line[i]
 
 
-def to_levels(source: Pixels, target: Levels) -> None:
+def to_levels(source: FloatPixels, target: Levels) -> None:
     """Nearest of the 256 levels; flat arrays."""
     for i in range(source.size):
         target[i] = np.uint8(min(max(source[i] * _HIGHEST + _HALF, _ZERO), _HIGHEST))
@@ -164,14 +164,14 @@ def count(levels: Levels) -> npt.NDArray[np.int64]:
     return total
 
 
-def start(source: Pixels, levels: Levels, share: float, table: Pixels, target: Pixels) -> None:
+def start(source: FloatPixels, levels: Levels, share: float, table: FloatPixels, target: FloatPixels) -> None:
     """`share · source + table[level]`; flat arrays."""
     part = np.float32(share)
     for i in range(source.size):
         target[i] = part * source[i] + table[levels[i]]
 
 
-def look_up(levels: Levels, table: Pixels, add: bool, target: Pixels) -> None:
+def look_up(levels: Levels, table: FloatPixels, add: bool, target: FloatPixels) -> None:
     """`table[level]`, added to the target or instead of it; flat arrays."""
     if add:
         for i in range(levels.size):
@@ -181,7 +181,7 @@ def look_up(levels: Levels, table: Pixels, add: bool, target: Pixels) -> None:
             target[i] = table[levels[i]]
 
 
-def sharpen(source: Pixels, factor: float, weight: float, add: bool, target: Pixels) -> None:
+def sharpen(source: FloatPixels, factor: float, weight: float, add: bool, target: FloatPixels) -> None:
     """Blend `factor · frame + (1 − factor) · smoothed`, limited to [0, 1]; border pixels stay.
 
     Args:
@@ -216,7 +216,7 @@ def sharpen(source: Pixels, factor: float, weight: float, add: bool, target: Pix
                 results[r, i] = share * line[i]
 
 
-def frames_first(source: Pixels, target: Pixels) -> None:
+def frames_first(source: FloatPixels, target: FloatPixels) -> None:
     """Limit to [0, 1] and rearrange `[H, W, T]` to `[T, H, W]`."""
     rows, columns, frames = source.shape
     for r in range(rows):
@@ -225,7 +225,7 @@ def frames_first(source: Pixels, target: Pixels) -> None:
                 target[t, r, c] = min(max(source[r, c, t], _ZERO), _ONE)
 
 
-def frames_last(source: Levels, target: Pixels) -> None:
+def frames_last(source: Levels, target: FloatPixels) -> None:
     """Rearrange `[T, H, W]` to `[H, W, T]`, as numbers from 0 to 255."""
     frames, rows, columns = source.shape
     for r in range(rows):

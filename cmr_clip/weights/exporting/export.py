@@ -17,17 +17,17 @@ from cmr_clip.clips.spec import ClipSpec
 from cmr_clip.errors import CmrClipError
 from cmr_clip.models.heads import Head
 from cmr_clip.models.study_model import StudyModel
-from cmr_clip.weights.authors import LICENCE, ORIGINS, VIEWS
+from cmr_clip.weights.authors import AUTHORS_VIEWS, LICENCE, ORIGINS
 from cmr_clip.weights.exporting.model_card import model_card
 from cmr_clip.weights.exporting.tokenizer_files import ExportedTokenizer, public_source, write_tokenizer
-from cmr_clip.weights.folder import CONFIG, FORMAT, MODEL, PREPROCESSING, TOKENIZER, file_sha256
+from cmr_clip.weights.fine_tuned import build_study_model
+from cmr_clip.weights.folder import CONFIG, FORMAT, MODEL_FILE, PREPROCESSING, TOKENIZER, file_sha256
 from cmr_clip.weights.pair import build_pair
 from cmr_clip.weights.sources import Weights
-from cmr_clip.weights.study import build_study_model
 from cmr_clip.weights.video import build_video_model
 from preprocess.system.files import replacing, write_text
 
-__all__ = ["ExportedParts", "export_weights", "parts_of"]
+__all__ = ["ExportedParts", "export_weights", "exported_parts"]
 
 _CARD, _ONNX = "README.md", "model.onnx"
 
@@ -47,7 +47,7 @@ class ExportedParts:
     text_encoder: dict[str, Any] | None
 
 
-def parts_of(weights: Weights) -> ExportedParts:
+def exported_parts(weights: Weights) -> ExportedParts:
     """Build whatever the weights hold, so that only whole models leave, and take its tensors.
 
     Raises:
@@ -93,9 +93,9 @@ def export_weights(weights: Weights, out: Path, *, licence: str | None = None, n
     Raises:
         CmrClipError: nothing whole to export, or the folder holds other things.
     """
-    parts = parts_of(weights)
+    parts = exported_parts(weights)
     _clear(out)
-    with replacing(out / MODEL) as temporary:
+    with replacing(out / MODEL_FILE) as temporary:
         save_file({name: value.contiguous() for name, value in parts.state.items()}, temporary, {"format": "pt"})
         temporary.chmod(0o644)  # the library writes for its owner alone
     source = None if parts.text_encoder is None else str(parts.text_encoder["source"])
@@ -105,9 +105,9 @@ def export_weights(weights: Weights, out: Path, *, licence: str | None = None, n
     config = _config(weights, parts)
     card = model_card(config, preprocessing, licence or _licence(weights), notes)
     write_text(out / _CARD, card)
-    hashes = {name: file_sha256(out / name) for name in (MODEL, PREPROCESSING)}
+    hashes = {name: file_sha256(out / name) for name in (MODEL_FILE, PREPROCESSING)}
     write_text(out / CONFIG, _json({**config, "sha256": hashes}))
-    files = [out / name for name in (MODEL, CONFIG, PREPROCESSING, _CARD)]
+    files = [out / name for name in (MODEL_FILE, CONFIG, PREPROCESSING, _CARD)]
     return [*files, *(() if tokenizer is None else tokenizer.files)]
 
 
@@ -115,7 +115,7 @@ def _clear(out: Path) -> None:
     """Take away an earlier export, its `config.json` first; refuse a folder of other things."""
     if not out.exists():
         return
-    own = {MODEL, CONFIG, PREPROCESSING, TOKENIZER, _CARD, _ONNX}
+    own = {MODEL_FILE, CONFIG, PREPROCESSING, TOKENIZER, _CARD, _ONNX}
     if not out.is_dir() or {path.name for path in out.iterdir()} - own:
         raise CmrClipError(f"{out} is there and holds other things than an export", "choose a new folder")
     for name in (CONFIG, _ONNX):
@@ -152,7 +152,7 @@ def _preprocessing(weights: Weights, parts: ExportedParts, tokenizer: ExportedTo
     return {
         "clip": asdict(spec),
         "steps": _steps(spec),
-        "views": weights.described.get("views", list(VIEWS) if _made_from(weights) in ORIGINS else None),
+        "views": weights.described.get("views", list(AUTHORS_VIEWS) if _made_from(weights) in ORIGINS else None),
         "labels": [head["target"] for head in parts.heads],
         "tokenizer": None if tokenizer is None else {"source": tokenizer.source, "sha256": tokenizer.sha256},
     }

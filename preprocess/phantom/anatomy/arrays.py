@@ -7,11 +7,11 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Floats", "Labels", "Pixels", "unit"]
+__all__ = ["Floats", "Labels", "Signal", "unit"]
 
 Floats: TypeAlias = npt.NDArray[np.floating[Any]]
 Labels: TypeAlias = npt.NDArray[np.uint8]
-Pixels: TypeAlias = npt.NDArray[np.uint16]
+Signal: TypeAlias = npt.NDArray[np.uint16]
 
 
 def unit(vector: Floats) -> Floats:

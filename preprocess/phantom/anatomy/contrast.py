@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-__all__ = ["CINE", "LATE_ENHANCEMENT", "PHASE", "SCOUT", "Contrast", "molli", "perfusion"]
+__all__ = ["CINE_CONTRAST", "LATE_ENHANCEMENT", "PHASE", "SCOUT", "Contrast", "molli", "perfusion"]
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Contrast:
     air: float = 0.01
 
 
-CINE = Contrast()
+CINE_CONTRAST = Contrast()
 SCOUT = Contrast(blood=0.70, myocardium=0.38, scar=0.38, fat=0.9, fluid=0.8)
 LATE_ENHANCEMENT = Contrast(
     blood=0.62, myocardium=0.07, scar=0.95, fat=0.55, fluid=0.05, muscle=0.15, mediastinum=0.3, liver=0.3
@@ -44,4 +44,6 @@ def perfusion(share: float) -> Contrast:
 def molli(share: float) -> Contrast:
     """An image of an inversion-recovery series at a share of the recovery, 0–1."""
     scale = abs(2 * share - 0.7)
-    return replace(CINE, blood=0.6 * scale, myocardium=0.45 * abs(2.2 * share - 0.6), scar=0.4 * scale, fluid=0.3)
+    return replace(
+        CINE_CONTRAST, blood=0.6 * scale, myocardium=0.45 * abs(2.2 * share - 0.6), scar=0.4 * scale, fluid=0.3
+    )

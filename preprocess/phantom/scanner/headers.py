@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from preprocess.phantom.anatomy.arrays import Floats, Pixels
+from preprocess.phantom.anatomy.arrays import Floats, Signal
 from preprocess.phantom.patients import PhantomPatient, PhantomStudy
 from preprocess.phantom.scanner.dicom import MR_IMAGE_STORAGE, Value, make_uid
-from preprocess.phantom.scanner.planes import Plane
-from preprocess.phantom.scanner.series import SeriesPlan
+from preprocess.phantom.scanner.positioning import Plane
+from preprocess.phantom.scanner.protocol_plan import SeriesPlan
 from preprocess.phantom.scanner.vendors import InstanceOrder, VendorStyle
 
 __all__ = ["Headers", "quantise", "study_uid"]
@@ -165,7 +165,7 @@ class Headers:
             return frame * len(self.plan.planes) + index + 1
         return index * len(self.plan.phases) + frame + 1
 
-    def frame(self, index: int, frame: int, pixels: Pixels) -> dict[str, Value]:
+    def frame(self, index: int, frame: int, pixels: Signal) -> dict[str, Value]:
         """What one file has alone: identity, time and pixels [H, W]."""
         instance = self.instance(index, frame)
         values: dict[str, Value] = {
@@ -189,6 +189,6 @@ def _trigger(style: VendorStyle, phase: float, beat: float) -> str:
     return f"{style.trigger_delay + phase * beat:.{style.trigger_decimals}f}"
 
 
-def quantise(signal: Floats, style: VendorStyle) -> Pixels:
+def quantise(signal: Floats, style: VendorStyle) -> Signal:
     """Signals [T, H, W] as stored values: 12 bits, full scale as the vendor has it."""
     return np.asarray(np.clip(signal * np.float32(style.full_scale) + np.float32(0.5), 0, 4095).astype("<u2"))

@@ -13,7 +13,7 @@ from preprocess.phantom.anatomy.chest import Chest, coverage
 from preprocess.phantom.anatomy.contrast import Contrast
 from preprocess.phantom.anatomy.heart import Distances, Heart, Sample
 from preprocess.phantom.anatomy.shape import State
-from preprocess.phantom.scanner.planes import Plane
+from preprocess.phantom.scanner.positioning import Plane
 
 __all__ = ["Scene", "add_noise"]
 

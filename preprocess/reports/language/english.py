@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from preprocess.reports.language.base import Language, LvefGrammar
+from preprocess.reports.language.language import Language, LvefGrammar
 
 __all__ = ["ENGLISH"]
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from preprocess.errors import PreprocessError
-from preprocess.reports.language.base import Language
 from preprocess.reports.language.english import ENGLISH
+from preprocess.reports.language.language import Language
 
 __all__ = ["DEFAULT_LANGUAGE", "known_languages", "language_named", "register_language", "registered_language"]
 

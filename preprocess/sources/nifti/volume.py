@@ -15,7 +15,7 @@ from preprocess.cines.pixels import Bits
 from preprocess.errors import PreprocessError
 from preprocess.geometry import Vector, is_plane, plane_normal, unit
 from preprocess.recognition.angles import by_geometry, long_axis
-from preprocess.sources.nifti.header import HEADER_BYTES, Form, read_form
+from preprocess.sources.nifti.form import HEADER_BYTES, Form, read_form
 from preprocess.sources.nifti.window import window
 from preprocess.store.study import CineStack
 from preprocess.store.views import View

@@ -1,4 +1,4 @@
-"""The intensity window of `preprocess.cines.intensity` for volumes, whose values may also be fractions."""
+"""The intensity window of `preprocess.cines.windows` for volumes, whose values may also be fractions."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from preprocess.cines.intensity import from_zero, percentile_window, whole_range
 from preprocess.cines.pixels import Bits
+from preprocess.cines.windows import from_zero, robust_window, whole_range
 from preprocess.errors import PreprocessError
 from preprocess.store.intensity import PERCENTILES
 
@@ -43,7 +43,7 @@ def window(values: Values, slope: float, intercept: float, bits: Bits) -> tuple[
     if whole is None:
         return _fractions(_finite(values.astype(np.float32) * np.float32(slope) + np.float32(intercept)), bits)
     frames = [list(cine) for cine in whole]
-    rule = percentile_window(frames, None, slope < 0) if bits == 8 else whole_range(frames)
+    rule = robust_window(frames, None, slope < 0) if bits == 8 else whole_range(frames)
     table = rule.table()
     out: Any = np.empty(whole.shape, dtype=rule.kind)
     for index, cine in enumerate(whole):

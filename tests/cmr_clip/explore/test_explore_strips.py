@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cmr_clip.explore.cohort import load_cohort
-from cmr_clip.explore.strips import by_importance, strips_of
+from cmr_clip.explore.mapped import load_cohort
+from cmr_clip.explore.moving_clips import by_importance, strips_of
 from preprocess.pages.strips import cine_strip
 from tests.support.explore_cohorts import Files, beating
 

@@ -10,7 +10,7 @@ import pytest
 
 from cmr_clip.errors import CmrClipError
 from cmr_clip.explore.annotations import join_labels, predicted_columns
-from cmr_clip.explore.cohort import join_cohorts, load_cohort
+from cmr_clip.explore.mapped import join_cohorts, load_cohort
 from cmr_clip.explore.variables import label_of, select_variables, variables_of
 from cmr_clip.tables.embeddings import read_embeddings
 from preprocess.errors import MendableError, PreprocessError

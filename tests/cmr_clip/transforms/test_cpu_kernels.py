@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from cmr_clip.transforms.augmentation import Window
+from cmr_clip.transforms.augmentation import SampledWindow
 from cmr_clip.transforms.augmix import cpu_loops as kernels
 from cmr_clip.transforms.augmix.augmix import AugMix
 from cmr_clip.transforms.augmix.cpu_loops import compiled
@@ -92,7 +92,7 @@ def test_the_crop_is_as_on_a_gpu(shape: tuple[int, int]) -> None:
     matrix = torch.eye(2).repeat(number, 1, 1)
     matrix[10:20, 1, 1] = -1
     matrix[20:] = torch.randn(number - 20, 2, 2, generator=generator)
-    window = Window(centre, half, matrix)
+    window = SampledWindow(centre, half, matrix)
     fast = crop_on_cpu(frames, window, 12)
     wanted = crop_by_grid(frames, window, 12)
     torch.testing.assert_close(fast, wanted, rtol=0, atol=1e-4)

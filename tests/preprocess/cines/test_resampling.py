@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from preprocess.cines.pixels import PixelRules, decode_slice, make_stack
-from preprocess.cines.resampling import Grid
+from preprocess.cines.resampling import PixelGrid
 from preprocess.cines.series import acquisitions, split_series
 from preprocess.conversion.job import Job
 from preprocess.conversion.source import process_source
@@ -108,7 +108,7 @@ def test_each_slice_of_a_stack_is_moved_by_its_own_planes(tmp_path: Path) -> Non
 
 def test_fine_detail_is_averaged_where_the_image_shrinks() -> None:
     stripes = np.tile(np.array([0, 1000], np.uint16), (64, 32))
-    grid = Grid.of((64, 64), (1.0, 1.0), 4.0, None)
+    grid = PixelGrid.of((64, 64), (1.0, 1.0), 4.0, None)
     out = grid.resample(stripes)
     assert out.shape == (16, 16)
     np.testing.assert_allclose(out[2:-2, 2:-2], 500, atol=20)
@@ -117,7 +117,7 @@ def test_fine_detail_is_averaged_where_the_image_shrinks() -> None:
 def test_resampling_keeps_a_gradient_and_its_range() -> None:
     row, col = np.mgrid[:40, :30].astype(np.uint16)
     for wanted in (0.6, 1.3, 2.5):
-        grid = Grid.of((40, 30), (1.5, 1.25), wanted, None)
+        grid = PixelGrid.of((40, 30), (1.5, 1.25), wanted, None)
         out = grid.resample(10 * row + 5 * col)
         new_row, new_col = np.mgrid[: out.shape[0], : out.shape[1]]
         expected = 10 * (grid.rows.first + new_row * grid.rows.step) + 5 * (grid.cols.first + new_col * grid.cols.step)

@@ -8,7 +8,7 @@ import pytest
 from preprocess.errors import PreprocessError
 from preprocess.labels.assign import assign_splits
 from preprocess.labels.labelling import write_labels
-from preprocess.labels.sources import report_labels
+from preprocess.labels.readings import report_labels
 from preprocess.labels.splits import SPLITS, patient_splits, read_splits, studies_of_split, study_splits, with_studies
 from preprocess.labels.table import read_label, read_labels, write_label_table
 from preprocess.reports.accounts import RowOutcome, account_summary

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from preprocess.errors import PreprocessError
-from preprocess.legacy.reader import LegacySeries, open_legacy, read_legacy
+from preprocess.legacy.legacy_file import LegacySeries, open_legacy, read_legacy
 from tests.support.legacy_files import SIZE, add, cine, grey8, stack
 
 LAYOUTS = ("A rgb", "A grey", "B")

@@ -17,7 +17,7 @@ from preprocess.commands import import_legacy
 from preprocess.errors import PreprocessError
 from preprocess.labels.splits import read_splits
 from preprocess.labels.table import read_labels
-from preprocess.legacy.names import read_view_map
+from preprocess.legacy.view_map import read_view_map
 from preprocess.privacy.keys import load_key
 from preprocess.store.ledger import read_records
 from preprocess.store.manifest import read_manifest

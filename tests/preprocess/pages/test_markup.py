@@ -16,7 +16,7 @@ from preprocess.pages.document import Program, document, safe_json
 from preprocess.pages.markup import Markup, element, fill_template, join
 from preprocess.pages.strips import Strip, beating_hearts
 from preprocess.pages.style import style_sheet
-from preprocess.pages.tables import bar_table, share, short_number, table
+from preprocess.pages.table_markup import bar_table, share, short_number, table
 from tests.support.pages import HOSTILE, ParsedPage, assert_inert
 
 PACKAGES = [Path(str(package.__file__)).parent for package in (preprocess, cmr_clip)]

@@ -89,7 +89,7 @@ def test_command_says_what_is_next(
         "--workers",
         "1",
     ]
-    monkeypatch.setattr(cohort_module, "write_study", lambda *_: pytest.fail("nothing is missing"))
+    monkeypatch.setattr(cohort_module, "write_examination", lambda *_: pytest.fail("nothing is missing"))
     assert simulate.run(parser.parse_args(arguments)) == 0
     said = capsys.readouterr().out
     assert "already there" in said

@@ -14,8 +14,8 @@ import pytest
 from pydicom.dataset import FileDataset
 
 from preprocess.phantom import PhantomPatient, sample_patient
-from preprocess.phantom.scanner.series import plan_series
-from preprocess.phantom.scanner.study import archive_name
+from preprocess.phantom.scanner.examination import archive_name
+from preprocess.phantom.scanner.protocol_plan import plan_series
 from preprocess.phantom.scanner.vendors import STYLES, Decoy
 from preprocess.store.views import View
 

@@ -15,7 +15,7 @@ from preprocess.errors import PreprocessError
 from preprocess.labels.lvef import read_lvef
 from preprocess.reports.cleaning import without_identifiers
 from preprocess.reports.index import read_sentences
-from preprocess.reports.language.base import Language, LvefGrammar
+from preprocess.reports.language.language import Language, LvefGrammar
 from preprocess.reports.language.registry import (
     DEFAULT_LANGUAGE,
     known_languages,

@@ -11,11 +11,11 @@ from pathlib import Path
 from preprocess.phantom.patients import PhantomPatient, PhantomStudy
 from preprocess.phantom.scanner.dicom import dicom_file, encode
 from preprocess.phantom.scanner.headers import Headers, quantise, study_uid
+from preprocess.phantom.scanner.protocol_plan import SeriesPlan, plan_series
 from preprocess.phantom.scanner.render import Scene, add_noise
-from preprocess.phantom.scanner.series import SeriesPlan, plan_series
 from preprocess.phantom.scanner.vendors import FileNames
 
-__all__ = ["archive_name", "write_study"]
+__all__ = ["archive_name", "write_examination"]
 
 _NOISE, _ORDER = 2, 3  # streams of random numbers
 
@@ -70,7 +70,7 @@ def _folder(patient: PhantomPatient, study: PhantomStudy, plan: SeriesPlan) -> s
             return f"{study.accession}/{plan.number:03d}_{safe}"
 
 
-def write_study(patient: PhantomPatient, study: PhantomStudy, folder: Path) -> Path:
+def write_examination(patient: PhantomPatient, study: PhantomStudy, folder: Path) -> Path:
     """Draw a study and write its archive under a temporary name, then rename it.
 
     Returns:

@@ -10,7 +10,7 @@ from preprocess.phantom.anatomy.arrays import Floats
 from preprocess.phantom.anatomy.pose import Pose, rotation
 from preprocess.store.views import View
 
-__all__ = ["Grid", "Plane", "long_axis_plane", "orthogonal_planes", "right_ventricular_plane", "short_axis_stack"]
+__all__ = ["Plane", "ScanGrid", "long_axis_plane", "orthogonal_planes", "right_ventricular_plane", "short_axis_stack"]
 
 # Septal-side direction of each long-axis plane in the short axis (0° lateral, 90° anterior, 180° septal) and the
 # angle of the apex above the image's horizontal.
@@ -18,7 +18,7 @@ _LONG_AXIS = {View.CH4: (192.0, 24.0), View.CH3: (128.0, -28.0), View.CH2: (90.0
 
 
 @dataclass(frozen=True)
-class Grid:
+class ScanGrid:
     """The pixel raster of a series: matrix, pixel edge (mm) and slice thickness (mm)."""
 
     rows: int
@@ -34,7 +34,7 @@ class Plane:
     centre: Floats
     row: Floats
     column: Floats
-    grid: Grid
+    grid: ScanGrid
 
     @property
     def normal(self) -> Floats:
@@ -70,7 +70,7 @@ def _along_axis(pose: Pose, toward: float, apex_angle: float) -> Floats:
     return np.stack([pose.axes @ row, pose.axes @ column], axis=1)
 
 
-def long_axis_plane(view: View, pose: Pose, length: float, grid: Grid, rng: np.random.Generator) -> Plane:
+def long_axis_plane(view: View, pose: Pose, length: float, grid: ScanGrid, rng: np.random.Generator) -> Plane:
     """A 4CH, 3CH or 2CH plane with an operator's error of at most ±5° and ±4 mm.
 
     Args:
@@ -89,14 +89,14 @@ def long_axis_plane(view: View, pose: Pose, length: float, grid: Grid, rng: np.r
     return Plane(centre, directions[:, 0], directions[:, 1], grid)
 
 
-def right_ventricular_plane(pose: Pose, length: float, grid: Grid, rng: np.random.Generator) -> Plane:
+def right_ventricular_plane(pose: Pose, length: float, grid: ScanGrid, rng: np.random.Generator) -> Plane:
     """A long axis through the right ventricle only: parallel to the left one, beside the septum."""
     directions = _tilt(rng, 5.0) @ _along_axis(pose, 100.0, -20.0 + float(rng.uniform(-6, 6)))
     middle = np.array([-48.0, 0.0, 0.3 * length])
     return Plane(pose.to_patient(middle[None])[0], directions[:, 0], directions[:, 1], grid)
 
 
-def short_axis_stack(pose: Pose, length: float, grid: Grid, rng: np.random.Generator) -> tuple[Plane, ...]:
+def short_axis_stack(pose: Pose, length: float, grid: ScanGrid, rng: np.random.Generator) -> tuple[Plane, ...]:
     """Seven to ten parallel short-axis slices, base first, 8 to 10 mm apart.
 
     The image shows the septum on its left and the anterior wall at its top, seen from the apex.
@@ -114,7 +114,7 @@ def short_axis_stack(pose: Pose, length: float, grid: Grid, rng: np.random.Gener
     return tuple(Plane(centre + index * step * down, row, column, grid) for index in range(n_slices))
 
 
-def orthogonal_planes(pose: Pose, grid: Grid) -> tuple[Plane, ...]:
+def orthogonal_planes(pose: Pose, grid: ScanGrid) -> tuple[Plane, ...]:
     """An axial, a sagittal and a coronal plane through the heart, as a scout has."""
     centre = pose.to_patient(np.array([[-15.0, 0.0, 30.0]]))[0]
     left, back, down = np.eye(3)[0], np.eye(3)[1], -np.eye(3)[2]

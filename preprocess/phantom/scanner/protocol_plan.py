@@ -8,11 +8,19 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from preprocess.phantom.anatomy.arrays import Floats
-from preprocess.phantom.anatomy.contrast import CINE, LATE_ENHANCEMENT, PHASE, SCOUT, Contrast, molli, perfusion
+from preprocess.phantom.anatomy.contrast import (
+    CINE_CONTRAST,
+    LATE_ENHANCEMENT,
+    PHASE,
+    SCOUT,
+    Contrast,
+    molli,
+    perfusion,
+)
 from preprocess.phantom.patients import PhantomPatient, PhantomStudy
-from preprocess.phantom.scanner.planes import (
-    Grid,
+from preprocess.phantom.scanner.positioning import (
     Plane,
+    ScanGrid,
     long_axis_plane,
     orthogonal_planes,
     right_ventricular_plane,
@@ -76,7 +84,7 @@ def plan_series(patient: PhantomPatient, study: PhantomStudy) -> tuple[SeriesPla
     """The series of a study in the order of acquisition, numbered as the scanner would."""
     rng = study.rng(1)
     style = patient.vendor
-    grid = Grid(style.rows, style.columns, round(float(rng.uniform(*style.spacing)), 4), style.thickness)
+    grid = ScanGrid(style.rows, style.columns, round(float(rng.uniform(*style.spacing)), 4), style.thickness)
     cines = list(_cines(patient, study, grid, rng))
     decoys = [_decoy(kind, patient, study, grid, rng) for kind in _choose_decoys(rng)]
     scout, others = decoys[0], decoys[1:]
@@ -85,14 +93,16 @@ def plan_series(patient: PhantomPatient, study: PhantomStudy) -> tuple[SeriesPla
     return tuple(replace(plan, number=(index + 1) * step + (step > 1)) for index, plan in enumerate(order))
 
 
-def _cines(patient: PhantomPatient, study: PhantomStudy, grid: Grid, rng: np.random.Generator) -> Iterator[SeriesPlan]:
+def _cines(
+    patient: PhantomPatient, study: PhantomStudy, grid: ScanGrid, rng: np.random.Generator
+) -> Iterator[SeriesPlan]:
     """Three long axes and the short-axis stack, as one series or as one per slice."""
     pose, length = study.heart.pose, study.heart.parameters.length
     phases = np.arange(patient.vendor.n_frames) / patient.vendor.n_frames
     names = patient.scheme.views
 
     def cine(name: str, view: View, planes: tuple[Plane, ...]) -> SeriesPlan:
-        return SeriesPlan(0, name, view, planes, phases, (CINE,), True, _BSSFP)
+        return SeriesPlan(0, name, view, planes, phases, (CINE_CONTRAST,), True, _BSSFP)
 
     for view in (View.CH2, View.CH4, View.CH3):
         yield cine(names[view], view, (long_axis_plane(view, pose, length, grid, rng),))
@@ -112,13 +122,15 @@ def _choose_decoys(rng: np.random.Generator) -> list[Decoy]:
 
 
 def _decoy(
-    kind: Decoy, patient: PhantomPatient, study: PhantomStudy, grid: Grid, rng: np.random.Generator
+    kind: Decoy, patient: PhantomPatient, study: PhantomStudy, grid: ScanGrid, rng: np.random.Generator
 ) -> SeriesPlan:
     """A series that is no left-ventricular cine."""
     pose, length = study.heart.pose, study.heart.parameters.length
     names = patient.scheme.decoys[kind]
     name = names[int(rng.integers(len(names)))]
-    coarse = Grid(int(grid.rows * _COARSE) // 8 * 8, int(grid.columns * _COARSE) // 8 * 8, grid.spacing / _COARSE, 8.0)
+    coarse = ScanGrid(
+        int(grid.rows * _COARSE) // 8 * 8, int(grid.columns * _COARSE) // 8 * 8, grid.spacing / _COARSE, 8.0
+    )
     still = np.array([_DIASTASIS])
     stack = short_axis_stack(pose, length, coarse, rng)
 
@@ -136,7 +148,7 @@ def _decoy(
         case Decoy.RV_CINE:
             n_frames = patient.vendor.n_frames
             plane = right_ventricular_plane(pose, length, grid, rng)
-            return plan((plane,), np.arange(n_frames) / n_frames, (CINE,), True, _BSSFP)
+            return plan((plane,), np.arange(n_frames) / n_frames, (CINE_CONTRAST,), True, _BSSFP)
         case Decoy.PERFUSION:
             beats = tuple(perfusion(beat / _PERFUSION_BEATS) for beat in range(_PERFUSION_BEATS))
             return plan(stack[1:6:2], np.full(len(beats), 0.5), beats, False, _INVERSION)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from preprocess.errors import PreprocessError
 from preprocess.labels.lvef import LvefReader
 from preprocess.reports.accounts import RowAccount, RowOutcome
-from preprocess.reports.language.base import Language
+from preprocess.reports.language.language import Language
 from preprocess.reports.matching import IdColumns, ReportTable, TableRow
 
 __all__ = ["LabelSource", "LabelTable", "Reading", "report_labels", "table_labels"]

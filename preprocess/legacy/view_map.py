@@ -10,7 +10,7 @@ from pathlib import Path
 from preprocess.cines.series import incomplete, no_cine, usual_count
 from preprocess.conversion.choosing import merit
 from preprocess.errors import PreprocessError
-from preprocess.legacy.reader import LegacyHeader
+from preprocess.legacy.legacy_file import LegacyHeader
 from preprocess.recognition.names import Decision
 from preprocess.recognition.recognise import described
 from preprocess.recognition.site_rules import SiteRules

@@ -16,8 +16,8 @@ from preprocess.conversion.job import Job
 from preprocess.conversion.records import ALREADY_STORED, new_record, with_studies
 from preprocess.conversion.series_rows import series_row, why_no_view
 from preprocess.errors import PreprocessError
-from preprocess.legacy.names import LegacyStack, Names, Part, ranked
-from preprocess.legacy.reader import Frames, LegacyFile, open_legacy
+from preprocess.legacy.legacy_file import Frames, LegacyFile, open_legacy
+from preprocess.legacy.view_map import LegacyStack, Names, Part, ranked
 from preprocess.privacy.crosswalk import crosswalk_lines
 from preprocess.sources.finding import Source
 from preprocess.sources.nifti.window import window

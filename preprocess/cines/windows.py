@@ -12,7 +12,7 @@ import numpy.typing as npt
 from preprocess.errors import PreprocessError
 from preprocess.store.intensity import PERCENTILES
 
-__all__ = ["Pixels", "Window", "from_zero", "percentile_window", "whole_range"]
+__all__ = ["Pixels", "Window", "from_zero", "robust_window", "whole_range"]
 
 Pixels = npt.NDArray[Any]  # [row, col], integers
 
@@ -62,7 +62,7 @@ def from_zero(array: Pixels, low: int) -> Pixels:
     return array if low == 0 else array.astype(np.int32) - low
 
 
-def percentile_window(frames: list[list[Pixels]], padding: int | None, is_turned: bool) -> Window:
+def robust_window(frames: list[list[Pixels]], padding: int | None, is_turned: bool) -> Window:
     """8 bits: the values between two percentiles of all pixels but padding."""
     low, high = _bounds(frames)
     counts = np.zeros(high - low + 1, dtype=np.int64)
