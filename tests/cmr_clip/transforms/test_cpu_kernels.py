@@ -139,14 +139,14 @@ assert "numba" not in sys.modules
 import numba
 from numba.core import caching
 caching.CacheImpl._locator_classes = []
-from cmr_clip.transforms import kernels
+from cmr_clip.transforms.augmix import cpu_loops
 try:
-    numba.njit(cache=True)(kernels.count)
+    numba.njit(cache=True)(cpu_loops.count)
     sys.exit("it found a folder")
 except RuntimeError:
     pass
 out = np.empty(2, np.uint8)
-kernels.compiled(kernels.to_levels)(np.array([0, 1], np.float32), out)
+cpu_loops.compiled(cpu_loops.to_levels)(np.array([0, 1], np.float32), out)
 assert out.tolist() == [0, 255]
 """
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
