@@ -43,21 +43,14 @@ def study_info(images: Sequence[Frame], keep_age_sex: bool = True) -> StudyInfo:
     ordered = sorted({image.facts for image in images})
     columns = [next((value for value in column if value), "") for column in zip(*ordered, strict=True)]
     vendor, model, field, sex, age, birth, day = columns
+    known = (own for name, own in VENDORS.items() if re.search(rf"\b{name}\b", vendor.lower()))
     return StudyInfo(
-        vendor=_vendor(vendor),
+        vendor=next(known, "other" if vendor else ""),
         model=_model(model),
         field_strength=_field_strength(field),
         sex=sex.upper() if keep_age_sex and sex.upper() in ("F", "M", "O") else "",
         age=_age(age, birth, day) if keep_age_sex else math.nan,
     )
-
-
-def _vendor(value: str) -> str:
-    lowered = value.lower()
-    for name, vendor in VENDORS.items():
-        if re.search(rf"\b{name}\b", lowered):
-            return vendor
-    return "other" if value else ""
 
 
 def _model(value: str) -> str:

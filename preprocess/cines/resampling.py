@@ -92,7 +92,7 @@ class PixelGrid:
         return np.asarray(image.resize(size, Image.Resampling.BILINEAR, box=box), dtype=np.float32)
 
     def cut(self, pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Crop or fill up the last two axes."""
+        """Crop or fill up the last two axes, `[..., row, col]`, with zeros."""
         if self.crop is None:
             return pixels
         out = np.zeros((*pixels.shape[:-2], *self.size), dtype=pixels.dtype)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from preprocess.dicom.frame import Frame
-from preprocess.dicom.image_kind import component_of
+from preprocess.dicom.image_kind import Component, component_of
 from preprocess.geometry import Vector, angle_between_lines, cluster, plane_normal
 
 __all__ = [
@@ -94,22 +94,16 @@ def same_direction(first: Frame, second: Frame, degrees: float = _SAME_DIRECTION
 def split_series(images: Sequence[Frame]) -> list[Series]:
     """Group frames by series UID, in it by plane and kind of signal; the order of `images` does not matter."""
     groups: list[list[Frame]] = []
+    alike: defaultdict[tuple[str, str, Component], list[list[Frame]]] = defaultdict(list)
     for image in sorted(images, key=lambda image: (image.series_uid, image.instance_number, image.instance_uid)):
-        home = next((group for group in reversed(groups) if _belongs(image, group[0])), None)
+        planes = alike[image.series_uid, image.flaw, component_of(image.image_type)]
+        home = next((group for group in reversed(planes) if same_plane(image, group[0])), None)
         if home is None:
-            groups.append([image])
-        else:
-            home.append(image)
+            home = []
+            planes.append(home)
+            groups.append(home)
+        home.append(image)
     return [Series(tuple(group)) for group in groups]
-
-
-def _belongs(image: Frame, first: Frame) -> bool:
-    if image.series_uid != first.series_uid or image.flaw != first.flaw:
-        return False
-    is_same_kind = image.image_type == first.image_type or component_of(image.image_type) == component_of(
-        first.image_type
-    )
-    return is_same_kind and same_plane(image, first)
 
 
 def centre(image: Frame) -> Vector:
@@ -122,18 +116,15 @@ def centre(image: Frame) -> Vector:
 
 def acquisitions(series: Series) -> list[Acquisition]:
     """The slices of a series in order of position; repeats at one position are separate acquisitions."""
-    return [
-        Acquisition(order_frames(repeat), float(np.mean([position for _, position in group])))
-        for group in _by_position(series)
-        for repeat in _repeats([image for image, _ in group])
-    ]
-
-
-def _by_position(series: Series) -> list[list[tuple[Frame, float]]]:
     normal = series.normal
     positions = [float(centre(image) @ normal) for image in series.images]
-    groups = cluster(positions, position_tolerance(series.first.thickness))
-    return [[(series.images[index], positions[index]) for index in sorted(group)] for group in groups]
+    found: list[Acquisition] = []
+    for group in cluster(positions, position_tolerance(series.first.thickness)):
+        members = sorted(group)
+        position = float(np.mean([positions[index] for index in members]))
+        repeats = _repeats([series.images[index] for index in members])
+        found += [Acquisition(order_frames(repeat), position) for repeat in repeats]
+    return found
 
 
 def position_tolerance(thickness: float) -> float:
