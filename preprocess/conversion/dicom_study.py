@@ -41,7 +41,10 @@ def convert_study(images: list[Frame], blank: Row, job: Job) -> list[Row]:
     Returns:
         A row per series and per position that was left out.
     """
-    candidates = _candidates(images, job)
+    series = mark_flow(split_series(images))
+    cines = [tuple(acquisitions(group)) for group in series]
+    is_cine = [any(len(cine.images) >= MIN_PHASES for cine in group) for group in cines]
+    candidates = list(map(Candidate, series, cines, recognise(series, is_cine, job.site)))
     rows = [
         _series_row(candidate, blank, job, why_no_view(candidate.decision, _why_no_cine(candidate)))
         for candidate in candidates
@@ -59,14 +62,6 @@ def convert_study(images: list[Frame], blank: Row, job: Job) -> list[Row]:
         remove_stale(study_path(job.store, blank.patient, blank.study))
         write_study(job.store, Study(blank.patient, blank.study, stacks, study_info(images, job.keep_age_sex)))
     return _merged(rows)
-
-
-def _candidates(images: list[Frame], job: Job) -> list[Candidate]:
-    series = mark_flow(split_series(images))
-    cines = [tuple(acquisitions(group)) for group in series]
-    is_cine = [any(len(cine.images) >= MIN_PHASES for cine in group) for group in cines]
-    decisions = recognise(series, is_cine, job.site)
-    return [Candidate(*triple) for triple in zip(series, cines, decisions, strict=True)]
 
 
 def _why_no_cine(candidate: Candidate) -> str:
@@ -135,9 +130,12 @@ def _view_rows(group: Sequence[Candidate], choice: Choice, blank: Row, job: Job)
             continue
         own = set(candidate.cines)
         left_out = [(cine, reason) for cine, reason in choice.left_out.items() if cine in own]
-        reason = left_out[0][1] if left_out else "no slice of it was used"
-        rows.append(_series_row(candidate, blank, job, "" if own.intersection(choice.cines) else reason))
-        rows += [_position_row(candidate, cine, reason, blank, job) for cine, reason in left_out]
+        problem = left_out[0][1] if left_out else "no slice of it was used"
+        rows.append(_series_row(candidate, blank, job, "" if own.intersection(choice.cines) else problem))
+        series = job.key.source(candidate.series.first.series_uid)
+        for cine, reason in left_out:
+            at_position = replace(blank, series=series, position_mm=round(cine.position, 2))
+            rows.append(series_row(at_position, candidate.decision, reason, len(cine.images), len(cine.images)))
     return rows
 
 
@@ -150,12 +148,8 @@ def _series_row(candidate: Candidate, blank: Row, job: Job, problem: str) -> Row
     )
 
 
-def _position_row(candidate: Candidate, cine: Acquisition, reason: str, blank: Row, job: Job) -> Row:
-    own = replace(blank, series=job.key.source(candidate.series.first.series_uid), position_mm=round(cine.position, 2))
-    return series_row(own, candidate.decision, reason, len(cine.images), len(cine.images))
-
-
 def _as_stored(slices: Sequence[Acquisition], frames: list[list[Pixels]], rules: PixelRules) -> CineStack:
+    """The stack of some slices and their decoded frames, each `[row, col]`."""
     stack = make_stack(slices, frames, rules)
     times = np.full(stack.pixels.shape[:2], np.nan)
     for index, cine in enumerate(slices):

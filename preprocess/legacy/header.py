@@ -77,7 +77,13 @@ def read_header(file: h5py.File, name: str, number: int) -> LegacyHeader:
     _check_size(data, rows, cols, frames, number)
     if n_files is not None and n_files < frames:
         raise PreprocessError(f"data set {number}: total_images is below the number of frames", FROM_DICOM)
-    bounds = _bounds(data, frames, number)
+    # [0, last₀ + 1, last₁ + 1, …, frames] from the last frame of every slice but the last.
+    last = _integers(data, "slice_frames", number)
+    if last is None:
+        raise PreprocessError(f"data set {number}: no slice_frames", FROM_DICOM)
+    bounds = (0, *(int(value) + 1 for value in last), frames)
+    if any(end <= start for start, end in pairwise(bounds)):
+        raise PreprocessError(f"data set {number}: slice_frames do not rise within its {frames} frames", FROM_DICOM)
     return LegacyHeader(name, number, layout, bounds, (rows, cols), data.dtype.kind == "u", n_files or frames)
 
 
@@ -157,14 +163,3 @@ def _check_size(data: h5py.Dataset, rows: int, cols: int, frames: int, number: i
     stored, unpacked = data.id.get_storage_size(), data.size * data.dtype.itemsize
     if stored == 0 or (unpacked > _LOOKED_AT and unpacked > _MAX_RATIO * stored):
         raise PreprocessError(f"data set {number}: holds far fewer bytes than its size says", FROM_DICOM)
-
-
-def _bounds(data: h5py.Dataset, frames: int, number: int) -> tuple[int, ...]:
-    """`[0, last₀ + 1, last₁ + 1, …, frames]` from the last frame of every slice but the last."""
-    last = _integers(data, "slice_frames", number)
-    if last is None:
-        raise PreprocessError(f"data set {number}: no slice_frames", FROM_DICOM)
-    bounds = (0, *(int(value) + 1 for value in last), frames)
-    if any(end <= start for start, end in pairwise(bounds)):
-        raise PreprocessError(f"data set {number}: slice_frames do not rise within its {frames} frames", FROM_DICOM)
-    return bounds

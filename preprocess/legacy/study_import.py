@@ -140,10 +140,11 @@ class _Import:
         return chosen, rows
 
     def _read(self, stack: LegacyStack) -> CineStack:
-        frames = sum(part.header.n_frames[index] for part, index in stack.used)
+        """The slices that are used, in one window; space and times are unknown."""
+        n_read = sum(part.header.n_frames[index] for part, index in stack.used)
         rows, cols = stack.parts[0].header.size
         budget = self.legacy.job.memory_mb << 20
-        if _BYTES_PER_PIXEL * frames * rows * cols > budget:
+        if _BYTES_PER_PIXEL * n_read * rows * cols > budget:
             raise PreprocessError(f"series needs more than {budget >> 20} MB of memory (raise --memory)")
         is_grey8 = stack.parts[0].header.is_grey8
         if is_grey8 and self.legacy.job.bits == 16:
@@ -152,9 +153,6 @@ class _Import:
         for part, index in stack.used:
             self.clock.tick()
             slices += self.file.read(part.header.name, (index,)).slices
-        return self._stack(slices, is_grey8)
-
-    def _stack(self, slices: list[Frames], is_grey8: bool) -> CineStack:
         n_frames = np.array([len(frames) for frames in slices], dtype=np.int32)
         every: npt.NDArray[Any] = np.concatenate(slices)
         slices.clear()

@@ -79,6 +79,27 @@ class LegacyStack:
     used: tuple[tuple[Part, int], ...]
     left_out: tuple[tuple[Part, int, str], ...]
 
+    @classmethod
+    def of(cls, parts: Sequence[Part]) -> LegacyStack:
+        """Judge the slices of some series by their numbers of frames."""
+        slices = [(part, index, n_frames) for part in parts for index, n_frames in enumerate(part.header.n_frames)]
+        counts = [n_frames for _, _, n_frames in slices]
+        usual = usual_count(counts)
+        judged = [(part, index, _why_left_out(n, usual, counts.count(usual))) for part, index, n in slices]
+        return cls(
+            tuple(parts),
+            tuple((part, index) for part, index, reason in judged if not reason),
+            tuple(slice_ for slice_ in judged if slice_[2]),
+        )
+
+    def merit(self, view: View) -> tuple[bool, int, int, int, list[tuple[bool, int, str]]]:
+        """The larger is the better: as in the conversion of DICOM, with the name, its numbers by value, at the end."""
+        tier = max(part.decision.tier for part in self.parts)
+        n_frames = [part.header.n_frames[index] for part, index in self.used]
+        pieces = _DIGITS.split(self.parts[0].header.name.casefold())
+        natural = [(piece.isdecimal(), int(piece) if piece.isdecimal() else 0, piece) for piece in pieces]
+        return merit(view, tier, n_frames, natural)
+
 
 def read_view_map(path: Path) -> dict[str, View | None]:
     """Read a CSV with `series_description` and `view` (or `cleaned_series_names`, as the paper's own maps call it).
@@ -121,8 +142,8 @@ def ranked(view: View, parts: Sequence[Part]) -> list[LegacyStack]:
     As in the conversion of DICOM: the better evidence, then most complete slices (SAX) or most frames (long axes). When
     a series was acquired is not known; of equal candidates the last in the order of names is taken, as repeats are.
     """
-    stacks = [_fill(group) for group in _joined(view, parts)]
-    return sorted(stacks, key=lambda stack: _merit(view, stack), reverse=True)
+    stacks = [LegacyStack.of(group) for group in _joined(view, parts)]
+    return sorted(stacks, key=lambda stack: stack.merit(view), reverse=True)
 
 
 def _joined(view: View, parts: Sequence[Part]) -> list[tuple[Part, ...]]:
@@ -138,18 +159,6 @@ def _joined(view: View, parts: Sequence[Part]) -> list[tuple[Part, ...]]:
     return [tuple(part for _, part in sorted(group, key=lambda piece: piece[0])) for group in groups.values()]
 
 
-def _fill(parts: tuple[Part, ...]) -> LegacyStack:
-    slices = [(part, index, n_frames) for part in parts for index, n_frames in enumerate(part.header.n_frames)]
-    counts = [n_frames for _, _, n_frames in slices]
-    usual = usual_count(counts)
-    judged = [(part, index, _why_left_out(n_frames, usual, counts.count(usual))) for part, index, n_frames in slices]
-    return LegacyStack(
-        parts,
-        tuple((part, index) for part, index, reason in judged if not reason),
-        tuple(slice_ for slice_ in judged if slice_[2]),
-    )
-
-
 def _why_left_out(n_frames: int, usual: int, how_many: int) -> str:
     """Why a slice is left out, where `how_many` of its stack have the usual number of frames; else empty."""
     reason = no_cine(n_frames)
@@ -159,14 +168,3 @@ def _why_left_out(n_frames: int, usual: int, how_many: int) -> str:
     if not reason and how_many > 1 and n_frames > 1.5 * usual:
         reason = f"acquisitions mixed by the legacy tool: {n_frames} frames where its other slices have {usual}"
     return reason
-
-
-def _merit(view: View, stack: LegacyStack) -> tuple[bool, int, int, int, list[tuple[bool, int, str]]]:
-    tier = max(part.decision.tier for part in stack.parts)
-    n_frames = [part.header.n_frames[index] for part, index in stack.used]
-    return merit(view, tier, n_frames, _natural(stack.parts[0].header.name))
-
-
-def _natural(name: str) -> list[tuple[bool, int, str]]:
-    pieces = _DIGITS.split(name.casefold())
-    return [(piece.isdecimal(), int(piece) if piece.isdecimal() else 0, piece) for piece in pieces]

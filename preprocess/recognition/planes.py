@@ -179,25 +179,27 @@ def _is_right_of(middle: Vector, normal: Vector, offset: float) -> bool:
 
 
 def name_rotations(planes: Sequence[Plane], axis: Vector) -> list[Decision]:
-    """Name long-axis planes by their rotations, together: the most likely views for one common roll of the heart."""
+    """Name long-axis planes by their rotations, together: the most likely views for one common roll of the heart.
+
+    Args:
+        planes: long axes.
+        axis: long axis, base → apex, `[3]`.
+    """
     rotations = [rotation_about(plane.normal, axis) for plane in planes]
+    groups = _groups(rotations)
+    if len(groups) > _MOST_GROUPS:
+        groups = [[index] for index in range(len(planes))]
+        labels = [_best_labels([angle], [[*ROTATIONS]])[0] for angle in rotations]
+    else:
+        middles = [_middle(group, rotations) for group in groups]
+        labels = _best_labels(middles, [_choices([planes[index] for index in group]) for group in groups])
     decisions = [Decision(None, 0.0, "")] * len(planes)
-    for group, (view, margin) in _named_groups(planes, rotations):
+    for group, (view, margin) in zip(groups, labels, strict=True):
         confidence = round(0.8 - 0.4 * float(np.exp(-margin)), 2)
         for index in group:
             reason = f"geometry: long axis, rotated by {rotations[index]:.0f}°"
             decisions[index] = Decision(view, confidence, reason, tier=2)
     return decisions
-
-
-def _named_groups(planes: Sequence[Plane], rotations: Sequence[float]) -> list[tuple[list[int], tuple[View, float]]]:
-    """Planes that are repeats of one view, by their places: the view, and by how much it beats any other."""
-    groups = _groups(rotations)
-    if len(groups) > _MOST_GROUPS:
-        return [([index], _best_labels([angle], [[*ROTATIONS]])[0]) for index, angle in enumerate(rotations)]
-    middles = [_middle([rotations[index] for index in group]) for group in groups]
-    choices = [_choices([planes[index] for index in group]) for group in groups]
-    return list(zip(groups, _best_labels(middles, choices), strict=True))
 
 
 def _groups(rotations: Sequence[float]) -> list[list[int]]:
@@ -214,30 +216,30 @@ def _groups(rotations: Sequence[float]) -> list[list[int]]:
     return groups
 
 
-def _middle(rotations: Sequence[float]) -> float:
-    """The mean of nearly equal rotations, which may lie on both sides of 0° = 180°."""
-    return rotations[0] + float(np.mean([turn(rotation, rotations[0]) for rotation in rotations]))
+def _middle(group: Sequence[int], rotations: Sequence[float]) -> float:
+    """The mean of a group's nearly equal rotations, which may lie on both sides of 0° = 180°."""
+    first = rotations[group[0]]
+    return first + float(np.mean([turn(rotations[index], first) for index in group]))
 
 
 def _choices(planes: Sequence[Plane]) -> list[View]:
+    """The views that repeats of one plane may be: those that they are named, or any long axis."""
     named = {plane.named for plane in planes if plane.named in ROTATIONS}
     return [view for view in ROTATIONS if not named or view in named]
 
 
 def _best_labels(rotations: Sequence[float], choices: Sequence[list[View]]) -> list[tuple[View, float]]:
     """The cheapest views for some rotations, and by how much each beats the best labelling without it."""
-    costs = {labels: _cost(rotations, labels) for labels in product(*choices)}
+    costs: dict[tuple[View, ...], float] = {}
+    for labels in product(*choices):
+        # −log likelihood of the rotations for these views, at the roll that suits them best.
+        errors = np.array([turn(rotation, ROTATIONS[view]) for rotation, view in zip(rotations, labels, strict=True)])
+        roll = errors.sum() / (len(errors) + (_ROTATION_ERROR / _ROLL_SPREAD) ** 2)
+        fit = np.sum((errors - roll) ** 2) / (2 * _ROTATION_ERROR**2) + roll**2 / (2 * _ROLL_SPREAD**2)
+        costs[labels] = float(fit) + _SAME_VIEW * (len(labels) - len(set(labels)))
     best = min(costs, key=lambda labels: costs[labels])
     margins = []
     for index, view in enumerate(best):
         others = [cost for labels, cost in costs.items() if labels[index] is not view]
         margins.append(min(others) - costs[best] if others else np.inf)
     return list(zip(best, margins, strict=True))
-
-
-def _cost(rotations: Sequence[float], labels: Sequence[View]) -> float:
-    """−log likelihood of the rotations for these views, at the roll that suits them best."""
-    errors = np.array([turn(rotation, ROTATIONS[view]) for rotation, view in zip(rotations, labels, strict=True)])
-    roll = errors.sum() / (len(errors) + (_ROTATION_ERROR / _ROLL_SPREAD) ** 2)
-    fit = np.sum((errors - roll) ** 2) / (2 * _ROTATION_ERROR**2) + roll**2 / (2 * _ROLL_SPREAD**2)
-    return float(fit) + _SAME_VIEW * (len(labels) - len(set(labels)))
