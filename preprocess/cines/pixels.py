@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 from typing import Any, Literal
 
@@ -18,15 +19,18 @@ from preprocess.dicom.frame import Frame
 from preprocess.dicom.pixel_format import PixelFormat
 from preprocess.errors import PreprocessError
 from preprocess.store.intensity import PERCENTILES
+from preprocess.store.study import CineStack
 
 __all__ = [
     "PERCENTILES",
     "Bits",
     "PixelRules",
     "StackPixels",
+    "cine_stack",
     "decode",
     "decode_slice",
     "make_stack",
+    "regridded",
     "require_size",
     "stack_pixels",
 ]
@@ -35,6 +39,7 @@ Bits = Literal[8, 16]
 _MOST_PIXELS = 1 << 28  # of a stack: 20 slices of 50 frames of 512 × 512; a header may claim anything
 _SPACINGS = (0.2, 20.0)  # mm
 _CROPS = (8, 4096)
+_THICKEST = 100.0  # mm; other values of a header are place holders
 
 
 @dataclass(frozen=True)
@@ -189,3 +194,58 @@ def _common_scale(forms: Sequence[PixelFormat], frames: list[list[Pixels]]) -> t
         array[mask] = low
     rest = iter(scaled)
     return [list(islice(rest, len(arrays_of_slice))) for arrays_of_slice in frames], slope
+
+
+def cine_stack(slices: Sequence[Acquisition], frames: list[list[Pixels]], rules: PixelRules) -> CineStack:
+    """A stack as it is stored: pixels, geometry and trigger times (ms).
+
+    Args:
+        slices: cines of equal matrix.
+        frames: the pixels of each slice, `[row, col]` a frame, from `decode_slice`.
+        rules: bits, spacing and crop.
+
+    Raises:
+        PreprocessError: values span more than can be stored.
+    """
+    stack = make_stack(slices, frames, rules)
+    times = np.full(stack.pixels.shape[:2], np.nan)
+    for index, cine in enumerate(slices):
+        times[index, : len(cine.images)] = [image.trigger_time for image in cine.images]
+    first = slices[0].images[0]
+    corners = [
+        stack.grid.moved(np.array(image.position), np.array(image.orientation), first.spacing)
+        for image in (cine.images[0] for cine in slices)
+    ]
+    return CineStack(
+        pixels=stack.pixels,
+        n_frames=np.array([len(cine.images) for cine in slices], dtype=np.int32),
+        pixel_spacing=stack.grid.spacing,
+        slice_thickness=first.thickness if 0 < first.thickness < _THICKEST else math.nan,
+        image_orientation=np.array(first.orientation, dtype=np.float64),
+        image_position=np.array(corners, dtype=np.float64),
+        trigger_time=times,
+        intensity_window=stack.window,
+        intensity_percentiles=PERCENTILES if rules.bits == 8 else None,
+    )
+
+
+def regridded(stack: CineStack, rules: PixelRules) -> CineStack:
+    """A stack at the wanted spacing and size; its pixels are unchanged where none is wanted.
+
+    Args:
+        stack: pixels `[slice, frame, row, col]`.
+        rules: spacing and crop; at 8 bits the window was that of `PERCENTILES`.
+    """
+    grid = PixelGrid.of(stack.pixels.shape[2:], stack.pixel_spacing, rules.spacing_mm, rules.crop)
+    pixels = stack.pixels
+    if grid.is_resampled:
+        frames = [[np.rint(grid.resample(frame)).astype(pixels.dtype) for frame in cine] for cine in pixels]
+        pixels = np.array(frames)
+    old, orientation = stack.pixel_spacing, stack.image_orientation
+    return replace(
+        stack,
+        pixels=grid.cut(pixels),
+        pixel_spacing=grid.spacing,
+        image_position=np.array([grid.moved(position, orientation, old) for position in stack.image_position]),
+        intensity_percentiles=PERCENTILES if rules.bits == 8 else None,
+    )

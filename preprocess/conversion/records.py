@@ -109,8 +109,9 @@ class SourceRun:
         kept: list[tuple[str, str]] = []
         for study in [study for study in before.studies if study not in record.studies]:
             path = study_path(self.store, *study)
-            others = (other for name, other in self.before.items() if name != record.source)
-            if any(study in other.studies for other in others) or not path.is_file():
+            others = self.before.items()
+            is_shared = any(study in other.studies for name, other in others if name != record.source)
+            if is_shared or not path.is_file():
                 continue
             if study in record.seen and record.fingerprint:
                 path.unlink()

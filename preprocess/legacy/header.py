@@ -34,6 +34,40 @@ class Layout(str, Enum):
     FRAMES_FIRST = "[f, c, h, w]"
     CHANNELS_FIRST = "[c, f, h, w]"
 
+    @classmethod
+    def of(cls, shape: tuple[int, ...], n_files: int | None) -> Layout | None:
+        """Order of the axes of a shape, None for other numbers of axes: the channel axis has length 3 or 1.
+
+        Where two could be it, `n_files` is the other, else it is the one of length 3, else the second; at most three
+        frames are at stake, and channels that differ are refused when they are read.
+        """
+        match shape:
+            case (_, _):
+                return cls.FRAME
+            case (first, _, _):
+                return cls.COLOUR_FRAME if first in (1, 3) and first != n_files else cls.GREY
+            case (first, second, _, _):
+                fits = {cls.FRAMES_FIRST: (second, first), cls.CHANNELS_FIRST: (first, second)}
+                possible = [layout for layout, (channels, _) in fits.items() if channels in (1, 3)]
+                return max(possible, key=lambda layout: (fits[layout][1] == n_files, fits[layout][0]), default=None)
+        return None
+
+    def read(self, data: h5py.Dataset, frames: slice) -> npt.NDArray[Any]:
+        """Some frames of a data set of this layout, `[c, f, h, w]`, in its own numbers."""
+        match self:
+            case Layout.FRAME:
+                block = data[()][None, None]
+            case Layout.GREY:
+                block = data[frames][None]
+            case Layout.COLOUR_FRAME:
+                block = data[()][:, None]
+            case Layout.FRAMES_FIRST:
+                block = data[frames].swapaxes(0, 1)
+            case Layout.CHANNELS_FIRST:
+                block = data[:, frames]
+        channels: npt.NDArray[Any] = block
+        return channels
+
 
 @dataclass(frozen=True)
 class LegacyHeader:
@@ -71,7 +105,11 @@ def read_header(file: h5py.File, name: str, number: int) -> LegacyHeader:
     """
     data = _own_data_set(file, name, number)
     n_files = _total_images(data, number)
-    layout = _layout(data.shape, n_files, number)
+    layout = Layout.of(data.shape, n_files)
+    if layout is None:
+        raise PreprocessError(
+            f"data set {number}: its {len(data.shape)} axes are none of the known layouts", FROM_DICOM
+        )
     rows, cols = data.shape[-2:]
     frames = 1 if layout in (Layout.FRAME, Layout.COLOUR_FRAME) else data.shape[layout is Layout.CHANNELS_FIRST]
     _check_size(data, rows, cols, frames, number)
@@ -133,25 +171,6 @@ def _total_images(data: h5py.Dataset, number: int) -> int | None:
     if values.size != 1 or not 0 < values[0] < 1 << 31:
         raise PreprocessError(f"data set {number}: total_images is no count", FROM_DICOM)
     return int(values[0])
-
-
-def _layout(shape: tuple[int, ...], n_files: int | None, number: int) -> Layout:
-    """Order of the axes: the channel axis has length 3 or 1.
-
-    Where two could be it, `total_images` is the other, else it is the one of length 3, else the second; at most three
-    frames are at stake, and channels that differ are refused when they are read.
-    """
-    match shape:
-        case (_, _):
-            return Layout.FRAME
-        case (first, _, _):
-            return Layout.COLOUR_FRAME if first in (1, 3) and first != n_files else Layout.GREY
-        case (first, second, _, _):
-            fits = {Layout.FRAMES_FIRST: (second, first), Layout.CHANNELS_FIRST: (first, second)}
-            possible = [layout for layout, (channels, _) in fits.items() if channels in (1, 3)]
-            if possible:
-                return max(possible, key=lambda layout: (fits[layout][1] == n_files, fits[layout][0]))
-    raise PreprocessError(f"data set {number}: its {len(shape)} axes are none of the known layouts", FROM_DICOM)
 
 
 def _check_size(data: h5py.Dataset, rows: int, cols: int, frames: int, number: int) -> None:

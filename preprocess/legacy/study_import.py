@@ -134,9 +134,9 @@ class _Import:
                     chosen = self._read(stack)
                 except PreprocessError as error:
                     problem = error.problem
-            rows += [self._part_row(part, problem or _unused(part, stack)) for part in stack.parts]
+            rows += [self._part_row(part, problem or stack.why_unused(part)) for part in stack.parts]
             if not problem:
-                rows += [self._slice_row(*left) for left in stack.left_out if _is_used(left[0], stack)]
+                rows += [self._slice_row(*left) for left in stack.left_out if stack.uses(left[0])]
         return chosen, rows
 
     def _read(self, stack: LegacyStack) -> CineStack:
@@ -196,12 +196,3 @@ class _Import:
         n_frames = part.header.n_frames
         where = f"{reason} (slice {index + 1} of {len(n_frames)} in the file)"
         return series_row(self._row(part.header.name), part.decision, where, n_frames[index], n_frames[index])
-
-
-def _is_used(part: Part, stack: LegacyStack) -> bool:
-    return any(part is used for used, _ in stack.used)
-
-
-def _unused(part: Part, stack: LegacyStack) -> str:
-    """Why a piece of a stored stack was not used; empty if it was."""
-    return "" if _is_used(part, stack) else next(reason for other, _, reason in stack.left_out if other is part)

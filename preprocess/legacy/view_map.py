@@ -20,7 +20,8 @@ from preprocess.system.tables import read_rows
 __all__ = ["LegacyStack", "Names", "Part", "ranked", "read_view_map"]
 
 _VIEWS = {view.value: view for view in View}
-_NOT_OURS = {"", "none", "lvot", "lax"}  # what the paper's own maps say of other series
+_OTHERS = ("", "NONE", "LVOT", "LAX")  # what the paper's own maps say of other series
+_MAPPED: dict[str, View | None] = {**dict.fromkeys(_OTHERS), **_VIEWS}
 _MOST_FRAMES = 500  # of a slice; more are no cine
 _PIECE = re.compile(r"(.+?)[ _]b(\d{1,2})", re.IGNORECASE)  # UK Biobank: one slice a series, …_b1 to …_b15
 _DIGITS = re.compile(r"(\d+)")
@@ -92,6 +93,14 @@ class LegacyStack:
             tuple(slice_ for slice_ in judged if slice_[2]),
         )
 
+    def uses(self, part: Part) -> bool:
+        """Whether any slice of a series is used."""
+        return any(part is used for used, _ in self.used)
+
+    def why_unused(self, part: Part) -> str:
+        """Why no slice of a series is used; empty if one is."""
+        return "" if self.uses(part) else next(reason for other, _, reason in self.left_out if other is part)
+
     def merit(self, view: View) -> tuple[bool, int, int, int, list[tuple[bool, int, str]]]:
         """The larger is the better: as in the conversion of DICOM, with the name, its numbers by value, at the end."""
         tier = max(part.decision.tier for part in self.parts)
@@ -116,20 +125,14 @@ def read_view_map(path: Path) -> dict[str, View | None]:
         raise PreprocessError(f"{path} has no column view", "name the column with 4CH, 3CH, 2CH or SAX so")
     views: dict[str, View | None] = {}
     for number, row in enumerate(rows, start=1):
-        key, view = _key(row["series_description"]), _view(path, number, row[column])
+        key, view_name = _key(row["series_description"]), row[column].strip().upper()
+        if view_name not in _MAPPED:
+            raise PreprocessError(f"{path}, row {number}: unknown view", "use 4CH, 3CH, 2CH, SAX, or leave it empty")
+        view = _MAPPED[view_name]
         if views.get(key) and view and views[key] is not view:
             raise PreprocessError(f"{path}, row {number}: a name that has another view above", "keep one of them")
         views[key] = view or views.get(key)
     return views
-
-
-def _view(path: Path, number: int, text: str) -> View | None:
-    value = text.strip()
-    if value.lower() in _NOT_OURS:
-        return None
-    if value.upper() not in _VIEWS:
-        raise PreprocessError(f"{path}, row {number}: unknown view", "use 4CH, 3CH, 2CH, SAX, or leave it empty")
-    return _VIEWS[value.upper()]
 
 
 def _key(name: str) -> str:
@@ -142,12 +145,7 @@ def ranked(view: View, parts: Sequence[Part]) -> list[LegacyStack]:
     As in the conversion of DICOM: the better evidence, then most complete slices (SAX) or most frames (long axes). When
     a series was acquired is not known; of equal candidates the last in the order of names is taken, as repeats are.
     """
-    stacks = [LegacyStack.of(group) for group in _joined(view, parts)]
-    return sorted(stacks, key=lambda stack: stack.merit(view), reverse=True)
-
-
-def _joined(view: View, parts: Sequence[Part]) -> list[tuple[Part, ...]]:
-    """Pieces of one short-axis stack together, in the order of their numbers; every other series alone."""
+    # Pieces of one short-axis stack come together, in the order of their numbers; every other series alone.
     groups: dict[object, list[tuple[int, Part]]] = {}
     for part in parts:
         match = _PIECE.fullmatch(part.header.name)
@@ -156,7 +154,9 @@ def _joined(view: View, parts: Sequence[Part]) -> list[tuple[Part, ...]]:
             groups.setdefault(key, []).append((int(match[2]), part))
         else:
             groups[part.header.number] = [(0, part)]
-    return [tuple(part for _, part in sorted(group, key=lambda piece: piece[0])) for group in groups.values()]
+    pieces = [sorted(group, key=lambda piece: piece[0]) for group in groups.values()]
+    stacks = [LegacyStack.of([part for _, part in group]) for group in pieces]
+    return sorted(stacks, key=lambda stack: stack.merit(view), reverse=True)
 
 
 def _why_left_out(n_frames: int, usual: int, how_many: int) -> str:

@@ -20,6 +20,7 @@ from itertools import combinations, product
 
 import numpy as np
 
+from preprocess.cines.series import Series, centre
 from preprocess.geometry import Vector, angle_between_lines, unit
 from preprocess.recognition.angles import (
     LONG_AXIS_LIMIT,
@@ -67,6 +68,44 @@ class Plane:
     depth: float = 0.0
     named: View | None = None
 
+    @classmethod
+    def of(cls, series: Series, decision: Decision) -> Plane:
+        """The plane of a series.
+
+        Args:
+            series: its frames.
+            decision: what its name says; views of a lower tier than a name's do not count.
+        """
+        named = decision.view if decision.tier == 3 else None
+        positions = np.array([image.position for image in series.images], dtype=np.float64)
+        along = positions @ series.normal
+        middle = series.images[int(np.argsort(along)[len(along) // 2])]
+        return cls(series.normal, centre(middle), float(np.ptp(along)), named)
+
+    def is_long_axis(self, axis: Vector, *, own_axis: bool) -> bool:
+        """Whether it may be a long axis by its angle.
+
+        Args:
+            axis: long axis, base → apex, `[3]`.
+            own_axis: the axis was measured in this study.
+        """
+        if self.named is View.SAX:
+            return False
+        limit = LONG_AXIS_LIMIT if own_axis or self.named is None else 1.5 * LONG_AXIS_LIMIT
+        return 90.0 - angle_between_lines(self.normal, axis) <= limit
+
+    def line(self, axis: Vector, depth: float, base: Vector) -> tuple[Vector, float]:
+        """The line in which it cuts the short axis: its normal `[2]`, lateral first, and offset in mm.
+
+        Args:
+            axis: long axis, base → apex, `[3]`.
+            depth: of the short axis along it, mm.
+            base: lateral and anterior direction `[2, 3]`, see `across`.
+        """
+        flat = base @ self.normal
+        length = float(np.linalg.norm(flat)) * (1.0 if flat[0] >= 0 else -1.0)
+        return flat / length, float(self.normal @ self.centre - depth * (self.normal @ axis)) / length
+
 
 def judge_planes(planes: Sequence[Plane]) -> list[Decision]:
     """The view of every cine of a study by geometry, with the named ones as anchors."""
@@ -96,7 +135,7 @@ def estimate_axis(planes: Sequence[Plane]) -> tuple[Vector, bool]:
     axis = long_axis(stacks)
     crossing: list[Vector] = []
     for _ in range(3):
-        crossing = [plane.normal for plane in others if _is_long(plane, axis, known=bool(stacks))]
+        crossing = [plane.normal for plane in others if plane.is_long_axis(axis, own_axis=bool(stacks))]
         precision: Vector = np.eye(3) / _AXIS_SPREAD**2
         towards: Vector = POPULATION_AXIS / _AXIS_SPREAD**2
         for normal in crossing:
@@ -123,13 +162,6 @@ def _short_axis_normals(planes: Sequence[Plane]) -> list[Vector]:
     return deep or [plane.normal for plane in seen if tilt(plane) <= SHORT_AXIS_LIMIT]
 
 
-def _is_long(plane: Plane, axis: Vector, *, known: bool) -> bool:
-    if plane.named is View.SAX:
-        return False
-    limit = LONG_AXIS_LIMIT if known or plane.named is None else 1.5 * LONG_AXIS_LIMIT
-    return 90.0 - angle_between_lines(plane.normal, axis) <= limit
-
-
 def misses_left_ventricle(planes: Sequence[Plane], axis: Vector, middle: Vector | None = None) -> list[bool]:
     """Which long-axis planes of a study do not pass through the left ventricle.
 
@@ -144,7 +176,7 @@ def misses_left_ventricle(planes: Sequence[Plane], axis: Vector, middle: Vector 
     """
     base = np.stack(across(axis))
     depth = float(np.mean([plane.centre @ axis for plane in planes])) if planes else 0.0
-    lines = [_line(plane, axis, depth, base) for plane in planes]
+    lines = [plane.line(axis, depth, base) for plane in planes]
     is_right = [middle is not None and _is_right_of(base @ middle, *line) for line in lines]
     meetings = _meetings(lines)
     if len(planes) < 3 or not meetings:
@@ -164,13 +196,6 @@ def _meetings(lines: Sequence[tuple[Vector, float]]) -> list[Vector]:
         for (first, offset), (second, other) in combinations(lines, 2)
         if angle_between_lines(first, second) >= _CROSSING
     ]
-
-
-def _line(plane: Plane, axis: Vector, depth: float, base: Vector) -> tuple[Vector, float]:
-    """The line in which a plane cuts the short axis at a depth (mm): its normal `[2]`, lateral first, and offset."""
-    flat = base @ plane.normal
-    length = float(np.linalg.norm(flat)) * (1.0 if flat[0] >= 0 else -1.0)
-    return flat / length, float(plane.normal @ plane.centre - depth * (plane.normal @ axis)) / length
 
 
 def _is_right_of(middle: Vector, normal: Vector, offset: float) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final
@@ -114,7 +115,14 @@ def build_manifest(store: Path, progress: Callable[[int, int], None] | None = No
         progress: called with (finished, total) studies.
     """
     studies = list(studies_in(store))
-    known, written = _written(store)
+    # The store's own manifest and when it was written; an empty table where there is none to rely on.
+    path, written = store / _PARQUET, 0.0
+    known = pd.DataFrame(columns=list(MANIFEST_COLUMNS)).astype(MANIFEST_COLUMNS)
+    if path.is_file():
+        with suppress(DamagedFileError):  # made anew from the files
+            table = read_parquet(path)
+            if list(table.columns) == list(MANIFEST_COLUMNS):
+                known, written = table, path.stat().st_mtime
     old = set(known["study"])
     fresh = [  # the clocks of file systems are coarse
         (patient, study)
@@ -127,23 +135,10 @@ def build_manifest(store: Path, progress: Callable[[int, int], None] | None = No
         if progress:
             progress(count, len(fresh))
     taken_over = {study for _, study in studies} - {study for _, study in fresh}
-    table = pd.DataFrame(map(vars, rows), columns=list(MANIFEST_COLUMNS)).astype(MANIFEST_COLUMNS)
-    both = pd.concat([known[known["study"].isin(taken_over)], table]).astype(MANIFEST_COLUMNS)
+    fresh_table = pd.DataFrame(map(vars, rows), columns=list(MANIFEST_COLUMNS)).astype(MANIFEST_COLUMNS)
+    both = pd.concat([known[known["study"].isin(taken_over)], fresh_table]).astype(MANIFEST_COLUMNS)
     ordered: pd.DataFrame = both.sort_values(["study", "view", "slice"], ignore_index=True)
     return ordered
-
-
-def _written(store: Path) -> tuple[pd.DataFrame, float]:
-    """The store's own manifest and when it was written; an empty table where there is none to rely on."""
-    path = store / _PARQUET
-    if path.is_file():
-        try:
-            table = read_parquet(path)
-            if list(table.columns) == list(MANIFEST_COLUMNS):
-                return table, path.stat().st_mtime
-        except DamagedFileError:  # made anew from the files
-            pass
-    return pd.DataFrame(columns=list(MANIFEST_COLUMNS)).astype(MANIFEST_COLUMNS), 0.0
 
 
 def _rows(store: Path, patient: str, study: str) -> Iterator[ManifestRow]:

@@ -53,7 +53,11 @@ def read_stack(data: bytes, bits: Bits) -> CineStack:
         with gzip.GzipFile(fileobj=raw) if is_packed else raw as file:
             form = read_form(file.read(HEADER_BYTES))
             _check_plane(form.affine)
-            _check_size(form, len(data) * (_BEST_RATIO if is_packed else 1))
+            # Nothing is allocated that the file cannot hold: its values would only fill the memory.
+            if math.prod(form.shape) > _MOST_VOXELS or form.size > _MOST_BYTES:
+                raise PreprocessError("NIfTI file of absurd size (refused)")
+            if form.offset + form.size > len(data) * (_BEST_RATIO if is_packed else 1):
+                raise PreprocessError("truncated NIfTI file (fewer values than its header says)")
             file.read(form.offset - HEADER_BYTES)
             content = file.read(form.size)
             if len(content) < form.size:
@@ -70,19 +74,6 @@ def read_stack(data: bytes, bits: Bits) -> CineStack:
 def is_short_axis(orientation: Vector) -> bool:
     """True where the plane `[6]` is short axis in most patients; axial planes, which stand for "unknown", are not."""
     return by_geometry([float(value) for value in orientation], long_axis([]), own_axis=False).view is View.SAX
-
-
-def _check_size(form: Form, capacity: int) -> None:
-    """Refuse what would only fill the memory: nothing is allocated that the file cannot hold.
-
-    Args:
-        form: the header.
-        capacity: bytes that the file can unpack to.
-    """
-    if math.prod(form.shape) > _MOST_VOXELS or form.size > _MOST_BYTES:
-        raise PreprocessError("NIfTI file of absurd size (refused)")
-    if form.offset + form.size > capacity:
-        raise PreprocessError("truncated NIfTI file (fewer values than its header says)")
 
 
 def _check_plane(affine: npt.NDArray[np.float64]) -> None:
