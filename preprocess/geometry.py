@@ -13,14 +13,14 @@ Vector = npt.NDArray[np.float64]
 
 
 def unit(vector: Sequence[float] | Vector) -> Vector:
-    """The vector at length 1; a zero vector stays zero."""
+    """The vector `[n]` at length 1; a zero vector stays zero."""
     array = np.asarray(vector, dtype=np.float64)
     length = float(np.linalg.norm(array))
     return array / length if length else array
 
 
 def plane_normal(orientation: Sequence[float] | Vector) -> Vector:
-    """Normal of a plane from its six direction cosines: row × column."""
+    """Unit normal `[3]` of a plane from its direction cosines `[6]`: row × column."""
     cosines = np.asarray(orientation, dtype=np.float64)
     return unit(np.cross(cosines[:3], cosines[3:]))
 
@@ -35,7 +35,7 @@ def is_plane(orientation: Sequence[float], spacing: Sequence[float]) -> bool:
 
 
 def angle_between_lines(first: Vector, second: Vector) -> float:
-    """Angle in degrees, 0–90: the sign of a direction does not count."""
+    """Angle in degrees, 0–90, of two directions `[n]`: their signs do not count."""
     cosine = abs(float(unit(first) @ unit(second)))
     return float(np.degrees(np.arccos(min(1.0, cosine))))
 

@@ -10,7 +10,7 @@ from datetime import date
 from preprocess.dicom.frame import Frame
 from preprocess.store.study import StudyInfo
 
-__all__ = ["VENDORS", "study_info"]
+__all__ = ["VENDORS", "safe_age", "safe_model", "study_info"]
 
 VENDORS = {
     "siemens": "SIEMENS",
@@ -43,25 +43,22 @@ def study_info(images: Sequence[Frame], keep_age_sex: bool = True) -> StudyInfo:
     ordered = sorted({image.facts for image in images})
     columns = [next((value for value in column if value), "") for column in zip(*ordered, strict=True)]
     vendor, model, field, sex, age, birth, day = columns
+    known = (own for name, own in VENDORS.items() if re.search(rf"\b{name}\b", vendor.lower()))
     return StudyInfo(
-        vendor=_vendor(vendor),
-        model=_model(model),
+        vendor=next(known, "other" if vendor else ""),
+        model=safe_model(model),
         field_strength=_field_strength(field),
         sex=sex.upper() if keep_age_sex and sex.upper() in ("F", "M", "O") else "",
-        age=_age(age, birth, day) if keep_age_sex else math.nan,
+        age=safe_age(age, birth, day) if keep_age_sex else math.nan,
     )
 
 
-def _vendor(value: str) -> str:
-    lowered = value.lower()
-    for name, vendor in VENDORS.items():
-        if re.search(rf"\b{name}\b", lowered):
-            return vendor
-    return "other" if value else ""
+def safe_model(value: str) -> str:
+    """The model where each of its words is one that scanners are called by; otherwise empty, it may be a name.
 
-
-def _model(value: str) -> str:
-    """The model where each of its words is one that scanners are called by; otherwise empty, it may be a name."""
+    Args:
+        value: ManufacturerModelName.
+    """
     words = re.split(r"[\s,]+", value.strip())
     return " ".join(words) if value and all(_MODEL_WORDS.fullmatch(word) for word in words) else ""
 
@@ -76,8 +73,14 @@ def _field_strength(value: str) -> float:
     return round(tesla, 2) if 0 < tesla < 20 else math.nan
 
 
-def _age(age: str, birth: str, day: str) -> float:
-    """Age in years; everything above 89 is 90, as one who is that old could be recognised by it."""
+def safe_age(age: str, birth: str, day: str) -> float:
+    """Age in years, NaN where unknown; everything above 89 is 90, as one who is that old could be recognised by it.
+
+    Args:
+        age: PatientAge, such as `045Y`.
+        birth: PatientBirthDate, used where there is no age.
+        day: date of the examination.
+    """
     match = re.fullmatch(r"(\d{1,5})([DWMY])", age.upper())
     if match:
         years = math.floor(int(match[1]) / {"D": 365.25, "W": 52.18, "M": 12.0, "Y": 1.0}[match[2]])

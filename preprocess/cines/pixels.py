@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import chain
+from dataclasses import dataclass, replace
+from itertools import chain, islice
 from typing import Any, Literal
 
 import numpy as np
@@ -12,21 +13,24 @@ import numpy.typing as npt
 
 from preprocess.cines.resampling import PixelGrid
 from preprocess.cines.series import Acquisition
-from preprocess.cines.windows import Pixels, Window, from_zero, robust_window, whole_range
+from preprocess.cines.windows import Pixels, from_zero, robust_window, whole_range
 from preprocess.dicom.decoders import PixelLayout, decode_frame
 from preprocess.dicom.frame import Frame
 from preprocess.dicom.pixel_format import PixelFormat
 from preprocess.errors import PreprocessError
 from preprocess.store.intensity import PERCENTILES
+from preprocess.store.study import CineStack
 
 __all__ = [
     "PERCENTILES",
     "Bits",
     "PixelRules",
     "StackPixels",
+    "cine_stack",
     "decode",
     "decode_slice",
     "make_stack",
+    "regridded",
     "require_size",
     "stack_pixels",
 ]
@@ -35,6 +39,7 @@ Bits = Literal[8, 16]
 _MOST_PIXELS = 1 << 28  # of a stack: 20 slices of 50 frames of 512 × 512; a header may claim anything
 _SPACINGS = (0.2, 20.0)  # mm
 _CROPS = (8, 4096)
+_THICKEST = 100.0  # mm; other values of a header are place holders
 
 
 @dataclass(frozen=True)
@@ -88,18 +93,13 @@ def decode(image: Frame) -> Pixels:
         array = decode_frame(form.data, form.syntax, layout)
     else:
         array = np.frombuffer(form.data, dtype=kind, count=image.rows * image.cols).reshape(image.rows, image.cols)
-    array = _meaningful(array, form)
-    return _turned(array, form) if form.inverted else array
-
-
-def _meaningful(array: Pixels, form: PixelFormat) -> Pixels:
-    """Only the bits that hold the image: others may be an overlay, and signs may need to be carried on."""
+    # Only the bits that hold the image: others may be an overlay, and signs may need to be carried on.
     bits = 8 * array.dtype.itemsize
     below = min(form.high_bit + 1, bits) - min(form.bits_stored, bits)
     above = bits - below - min(form.bits_stored, bits)
-    if not (above or below):
-        return array
-    return (array << above) >> (above + below)
+    if above or below:
+        array = (array << above) >> (above + below)
+    return _turned(array, form) if form.inverted else array
 
 
 def _turned(array: Any, form: PixelFormat) -> Any:
@@ -107,7 +107,7 @@ def _turned(array: Any, form: PixelFormat) -> Any:
 
 
 def decode_slice(cine: Acquisition) -> list[Pixels]:
-    """The frames of a slice, see `decode`."""
+    """The frames of a slice, each `[row, col]`, see `decode`."""
     return [decode(image) for image in cine.images]
 
 
@@ -138,23 +138,31 @@ def make_stack(slices: Sequence[Acquisition], frames: list[list[Pixels]], rules:
 
     Args:
         slices: cines of equal matrix.
-        frames: their pixels, from `decode_slice`.
+        frames: the pixels of each slice, `[row, col]` a frame, from `decode_slice`.
         rules: bits, spacing and crop.
 
     Raises:
         PreprocessError: values span more than can be stored.
     """
-    images = [image for cine in slices for image in cine.images]
-    slope, intercept, padding = images[0].pixels.slope, images[0].pixels.intercept, _padding(images[0].pixels)
-    forms = {(image.pixels.slope, image.pixels.intercept, _padding(image.pixels)) for image in images}
-    if len(forms) > 1:
-        frames, slope = _common_scale(slices, frames)
+    image = slices[0].images[0]
+    forms = [image.pixels for cine in slices for image in cine.images]
+    slope, intercept, padding = forms[0].slope, forms[0].intercept, _padding(forms[0])
+    if len({(form.slope, form.intercept, _padding(form)) for form in forms}) > 1:
+        frames, slope = _common_scale(forms, frames)
         intercept, padding = 0.0, None
     window = robust_window(frames, padding, slope < 0) if rules.bits == 8 else whole_range(frames)
-    grid = PixelGrid.of((images[0].rows, images[0].cols), images[0].spacing, rules.spacing_mm, rules.crop)
-    pixels = grid.cut(_fill(frames, window, grid))
+    grid = PixelGrid.of((image.rows, image.cols), image.spacing, rules.spacing_mm, rules.crop)
+    pixels: Any = np.zeros((len(frames), max(map(len, frames)), grid.rows.size, grid.cols.size), dtype=window.kind)
+    table = window.table()
+    for index, arrays in enumerate(frames):
+        for frame, array in enumerate(arrays):
+            if grid.is_resampled:  # padding as dark as can be, so that it does not bleed into its neighbours
+                dark = array if window.padding is None else np.where(array == window.padding, window.ends[0], array)
+                pixels[index, frame] = window.map(grid.resample(dark))
+            else:
+                np.take(table, from_zero(array, window.low), out=pixels[index, frame], mode="clip")
     first, last = window.ends
-    return StackPixels(pixels, (slope * first + intercept, slope * last + intercept), grid)
+    return StackPixels(grid.cut(pixels), (slope * first + intercept, slope * last + intercept), grid)
 
 
 def _padding(form: PixelFormat) -> int | None:
@@ -163,50 +171,81 @@ def _padding(form: PixelFormat) -> int | None:
     return int(_turned(form.padding, form))
 
 
-def _common_scale(slices: Sequence[Acquisition], frames: list[list[Pixels]]) -> tuple[list[list[Pixels]], float]:
+def _common_scale(forms: Sequence[PixelFormat], frames: list[list[Pixels]]) -> tuple[list[list[Pixels]], float]:
     """Bring frames with different rescale factors to integers of the finest slope, intercept 0."""
-    pairs = [list(zip(cine.images, arrays, strict=True)) for cine, arrays in zip(slices, frames, strict=True)]
-    flat = [(image.pixels, array) for image, array in chain(*pairs)]
+    arrays = list(chain(*frames))
     largest = max(
         max(abs(int(array.min())), abs(int(array.max()))) * abs(form.slope) + abs(form.intercept)
-        for form, array in flat
+        for form, array in zip(forms, arrays, strict=True)
     )
-    slope = max(min(abs(form.slope) for form, _ in flat), largest / 60_000)
+    slope = max(min(abs(form.slope) for form in forms), largest / 60_000)
     scaled = [
-        [
-            np.rint((array * image.pixels.slope + image.pixels.intercept) / slope).astype(np.int32)
-            for image, array in frames_of_slice
-        ]
-        for frames_of_slice in pairs
+        np.rint((array * form.slope + form.intercept) / slope).astype(np.int32)
+        for form, array in zip(forms, arrays, strict=True)
     ]
-    _darken([form for form, _ in flat], [array for _, array in flat], list(chain(*scaled)))
-    return scaled, slope
-
-
-def _darken(forms: list[PixelFormat], arrays: list[Pixels], scaled: list[Pixels]) -> None:
-    """Padding becomes the smallest value of all images."""
-    masks = [array == _padding(form) for form, array in zip(forms, arrays, strict=True) if form.padding is not None]
-    padded = [array for form, array in zip(forms, scaled, strict=True) if form.padding is not None]
-    bare = [array for form, array in zip(forms, scaled, strict=True) if form.padding is None]
-    inside = [array[~mask] for array, mask in zip(padded, masks, strict=True)]
-    low = min((int(array.min()) for array in (*bare, *inside) if array.size), default=0)
-    for array, mask in zip(padded, masks, strict=True):
+    # Padding becomes the smallest value of all images.
+    masks = [
+        np.zeros(array.shape, bool) if form.padding is None else array == _padding(form)
+        for form, array in zip(forms, arrays, strict=True)
+    ]
+    inside = [array[~mask] for array, mask in zip(scaled, masks, strict=True)]
+    low = min((int(array.min()) for array in inside if array.size), default=0)
+    for array, mask in zip(scaled, masks, strict=True):
         array[mask] = low
+    rest = iter(scaled)
+    return [list(islice(rest, len(arrays_of_slice))) for arrays_of_slice in frames], slope
 
 
-def _fill(frames: list[list[Pixels]], window: Window, grid: PixelGrid) -> Any:
-    shape = (len(frames), max(map(len, frames)), grid.rows.size, grid.cols.size)
-    out = np.zeros(shape, dtype=window.kind)
-    table = window.table()
-    for index, arrays in enumerate(frames):
-        for frame, array in enumerate(arrays):
-            if grid.is_resampled:
-                out[index, frame] = window.map(grid.resample(_without_padding(array, window)))
-            else:
-                np.take(table, from_zero(array, window.low), out=out[index, frame], mode="clip")
-    return out
+def cine_stack(slices: Sequence[Acquisition], frames: list[list[Pixels]], rules: PixelRules) -> CineStack:
+    """A stack as it is stored: pixels, geometry and trigger times (ms).
+
+    Args:
+        slices: cines of equal matrix.
+        frames: the pixels of each slice, `[row, col]` a frame, from `decode_slice`.
+        rules: bits, spacing and crop.
+
+    Raises:
+        PreprocessError: values span more than can be stored.
+    """
+    stack = make_stack(slices, frames, rules)
+    times = np.full(stack.pixels.shape[:2], np.nan)
+    for index, cine in enumerate(slices):
+        times[index, : len(cine.images)] = [image.trigger_time for image in cine.images]
+    first = slices[0].images[0]
+    corners = [
+        stack.grid.moved(np.array(image.position), np.array(image.orientation), first.spacing)
+        for image in (cine.images[0] for cine in slices)
+    ]
+    return CineStack(
+        pixels=stack.pixels,
+        n_frames=np.array([len(cine.images) for cine in slices], dtype=np.int32),
+        pixel_spacing=stack.grid.spacing,
+        slice_thickness=first.thickness if 0 < first.thickness < _THICKEST else math.nan,
+        image_orientation=np.array(first.orientation, dtype=np.float64),
+        image_position=np.array(corners, dtype=np.float64),
+        trigger_time=times,
+        intensity_window=stack.window,
+        intensity_percentiles=PERCENTILES if rules.bits == 8 else None,
+    )
 
 
-def _without_padding(array: Pixels, window: Window) -> Pixels:
-    """Padding as dark as can be, so that it does not bleed into its neighbours."""
-    return array if window.padding is None else np.where(array == window.padding, window.ends[0], array)
+def regridded(stack: CineStack, rules: PixelRules) -> CineStack:
+    """A stack at the wanted spacing and size; its pixels are unchanged where none is wanted.
+
+    Args:
+        stack: pixels `[slice, frame, row, col]`.
+        rules: spacing and crop; at 8 bits the window was that of `PERCENTILES`.
+    """
+    grid = PixelGrid.of(stack.pixels.shape[2:], stack.pixel_spacing, rules.spacing_mm, rules.crop)
+    pixels = stack.pixels
+    if grid.is_resampled:
+        frames = [[np.rint(grid.resample(frame)).astype(pixels.dtype) for frame in cine] for cine in pixels]
+        pixels = np.array(frames)
+    old, orientation = stack.pixel_spacing, stack.image_orientation
+    return replace(
+        stack,
+        pixels=grid.cut(pixels),
+        pixel_spacing=grid.spacing,
+        image_position=np.array([grid.moved(position, orientation, old) for position in stack.image_position]),
+        intensity_percentiles=PERCENTILES if rules.bits == 8 else None,
+    )

@@ -39,6 +39,15 @@ class _Axis:
         start = self.first + 0.5 - self.step / 2
         return max(0.0, start), start + self.size * self.step
 
+    def cut_at(self, crop: int | None) -> int:
+        """The pixel that becomes the first of `crop` from the middle; negative where zeros come before it."""
+        return (self.size - crop) // 2 if crop else 0
+
+    def overlap(self, crop: int) -> tuple[slice, slice]:
+        """Where the pixels that are kept go to, and where they come from."""
+        start, length = self.cut_at(crop), min(self.size, crop)
+        return slice(max(0, -start), max(0, -start) + length), slice(max(0, start), max(0, start) + length)
+
 
 @dataclass(frozen=True)
 class PixelGrid:
@@ -92,21 +101,13 @@ class PixelGrid:
         return np.asarray(image.resize(size, Image.Resampling.BILINEAR, box=box), dtype=np.float32)
 
     def cut(self, pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Crop or fill up the last two axes."""
+        """Crop or fill up the last two axes, `[..., row, col]`, with zeros."""
         if self.crop is None:
             return pixels
         out = np.zeros((*pixels.shape[:-2], *self.size), dtype=pixels.dtype)
-        (to_rows, from_rows), (to_cols, from_cols) = (self._overlap(axis.size) for axis in (self.rows, self.cols))
+        (to_rows, from_rows), (to_cols, from_cols) = self.rows.overlap(self.crop), self.cols.overlap(self.crop)
         out[..., to_rows, to_cols] = pixels[..., from_rows, from_cols]
         return out
-
-    def _overlap(self, size: int) -> tuple[slice, slice]:
-        start, length = self._cut_at(size), min(size, self.crop or size)
-        return slice(max(0, -start), max(0, -start) + length), slice(max(0, start), max(0, start) + length)
-
-    def _cut_at(self, size: int) -> int:
-        """Pixel of the resampled grid that becomes the first; negative where zeros come before it."""
-        return (size - self.crop) // 2 if self.crop else 0
 
     def moved(self, position: Vector, orientation: Vector, spacing: tuple[float, float]) -> Vector:
         """Where the first pixel lies now.
@@ -116,6 +117,6 @@ class PixelGrid:
             orientation: direction cosines, `[6]`.
             spacing: distance of rows and of columns before, in mm.
         """
-        down, along = (axis.first + self._cut_at(axis.size) * axis.step for axis in (self.rows, self.cols))
+        down, along = (axis.first + axis.cut_at(self.crop) * axis.step for axis in (self.rows, self.cols))
         moved: Vector = position + along * spacing[1] * orientation[:3] + down * spacing[0] * orientation[3:]
         return moved

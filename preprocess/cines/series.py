@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
 from preprocess.dicom.frame import Frame
-from preprocess.dicom.image_kind import component_of
+from preprocess.dicom.image_kind import Component, component_of
 from preprocess.geometry import Vector, angle_between_lines, cluster, plane_normal
 
 __all__ = [
@@ -27,10 +28,12 @@ __all__ = [
     "same_plane",
     "split_series",
     "usual_count",
+    "why_no_cine",
 ]
 
 MIN_PHASES = 10  # fewer frames at a position are no cine
 _SAME_DIRECTION = 3.0  # degrees
+_LONGEST_BEAT = 3000.0  # ms between the first and the last trigger time of a cine: 20 beats a minute
 _LONGEST_CYCLE = 5000.0  # ms; trigger times beyond it are no times since the R wave
 
 
@@ -52,6 +55,17 @@ class Series:
     def normal(self) -> Vector:
         """Unit normal `[3]`."""
         return plane_normal(self.first.orientation)
+
+    @property
+    def is_gated(self) -> bool:
+        """True where the frames are spread over a heart beat; perfusion and other dynamics are not.
+
+        Where no frame states a time, the number of cardiac phases that the scanner declares decides.
+        """
+        times = {image.trigger_time for image in self.images if np.isfinite(image.trigger_time)}
+        if not times:
+            return max(image.phases for image in self.images) >= MIN_PHASES
+        return len(times) >= MIN_PHASES and max(times) - min(times) <= _LONGEST_BEAT
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,22 +108,16 @@ def same_direction(first: Frame, second: Frame, degrees: float = _SAME_DIRECTION
 def split_series(images: Sequence[Frame]) -> list[Series]:
     """Group frames by series UID, in it by plane and kind of signal; the order of `images` does not matter."""
     groups: list[list[Frame]] = []
+    alike: defaultdict[tuple[str, str, Component], list[list[Frame]]] = defaultdict(list)
     for image in sorted(images, key=lambda image: (image.series_uid, image.instance_number, image.instance_uid)):
-        home = next((group for group in reversed(groups) if _belongs(image, group[0])), None)
+        planes = alike[image.series_uid, image.flaw, component_of(image.image_type)]
+        home = next((group for group in reversed(planes) if same_plane(image, group[0])), None)
         if home is None:
-            groups.append([image])
-        else:
-            home.append(image)
+            home = []
+            planes.append(home)
+            groups.append(home)
+        home.append(image)
     return [Series(tuple(group)) for group in groups]
-
-
-def _belongs(image: Frame, first: Frame) -> bool:
-    if image.series_uid != first.series_uid or image.flaw != first.flaw:
-        return False
-    is_same_kind = image.image_type == first.image_type or component_of(image.image_type) == component_of(
-        first.image_type
-    )
-    return is_same_kind and same_plane(image, first)
 
 
 def centre(image: Frame) -> Vector:
@@ -122,18 +130,15 @@ def centre(image: Frame) -> Vector:
 
 def acquisitions(series: Series) -> list[Acquisition]:
     """The slices of a series in order of position; repeats at one position are separate acquisitions."""
-    return [
-        Acquisition(order_frames(repeat), float(np.mean([position for _, position in group])))
-        for group in _by_position(series)
-        for repeat in _repeats([image for image, _ in group])
-    ]
-
-
-def _by_position(series: Series) -> list[list[tuple[Frame, float]]]:
     normal = series.normal
     positions = [float(centre(image) @ normal) for image in series.images]
-    groups = cluster(positions, position_tolerance(series.first.thickness))
-    return [[(series.images[index], positions[index]) for index in sorted(group)] for group in groups]
+    found: list[Acquisition] = []
+    for group in cluster(positions, position_tolerance(series.first.thickness)):
+        members = sorted(group)
+        position = float(np.mean([positions[index] for index in members]))
+        repeats = _repeats([series.images[index] for index in members])
+        found += [Acquisition(order_frames(repeat), position) for repeat in repeats]
+    return found
 
 
 def position_tolerance(thickness: float) -> float:
@@ -208,24 +213,17 @@ def _clock(images: Sequence[Frame]) -> list[float]:
 
 
 def _by_clock(images: list[Frame]) -> list[list[Frame]]:
+    """Split the frames of one position by their times: a new run begins where time does not go on."""
     ordered = sorted(images, key=lambda image: (image.instance_number, image.instance_uid))
     times = _clock(ordered)
     if any(np.isnan(times)):
         return [images]
-    runs: list[list[Frame]] = []
-    for index, image in enumerate(ordered):
-        if index and times[index] > times[index - 1]:
-            runs[-1].append(image)
-        else:
-            runs.append([image])
+    breaks = np.flatnonzero(np.diff(times) <= 0) + 1
+    runs = [ordered[start:end] for start, end in pairwise([0, *breaks, len(ordered)])]
     has_too_many = len(images) > 1.2 * max(image.phases for image in images) > 0
     if len(runs) > 1 and (min(map(len, runs)) >= MIN_PHASES or (has_too_many and min(map(len, runs)) > 1)):
         return runs
-    return _by_occurrence(ordered, times)
-
-
-def _by_occurrence(ordered: list[Frame], times: list[float]) -> list[list[Frame]]:
-    """The first frame of each time is one acquisition, the second another: for interleaved repeats."""
+    # Interleaved repeats: the first frame of each time is one acquisition, the second another.
     seen: Counter[float] = Counter()
     groups: list[list[Frame]] = []
     for image, time in zip(ordered, times, strict=True):
@@ -251,6 +249,13 @@ def incomplete(n_frames: int, expected: int) -> str:
     """Why a slice is incomplete; empty where it has (nearly) as many frames as expected, or where 0 are."""
     is_short = expected - n_frames > max(1, round(0.1 * expected))
     return f"incomplete slice: {n_frames} of {expected} frames" if is_short else ""
+
+
+def why_no_cine(cines: Sequence[Acquisition]) -> str:
+    """The most common reason, where all slices of a series are incomplete; else empty."""
+    usual = usual_count(len(cine.images) for cine in cines)
+    reasons = [missing_frames(cine, usual) for cine in cines]
+    return max(reasons, key=reasons.count) if all(reasons) else ""
 
 
 def missing_frames(cine: Acquisition, usual: int) -> str:

@@ -42,7 +42,7 @@ class Window:
         return np.rint(np.clip((values - first) / (last - first), 0.0, 1.0) * largest).astype(self.kind)
 
     def table(self) -> Pixels:
-        """What is stored for `low` to `high`."""
+        """What is stored for `low` to `high`, `[high − low + 1]`."""
         table = self.map(np.arange(self.low, self.high + 1, dtype=np.float64))
         if self.padding is not None and self.low <= self.padding <= self.high:
             table[self.padding - self.low] = 0
@@ -58,12 +58,21 @@ def _bounds(frames: list[list[Pixels]]) -> tuple[int, int]:
 
 
 def from_zero(array: Pixels, low: int) -> Pixels:
-    """Integers counted from `low`, as indices of a table."""
+    """Integers counted from `low`, as indices of a table, `[...]`."""
     return array if low == 0 else array.astype(np.int32) - low
 
 
 def robust_window(frames: list[list[Pixels]], padding: int | None, is_turned: bool) -> Window:
-    """8 bits: the values between two percentiles of all pixels but padding."""
+    """8 bits: the values between two percentiles of all pixels but padding.
+
+    Args:
+        frames: integers `[row, col]` by slice and frame.
+        padding: integer that stands for pixels outside of the image.
+        is_turned: large integers are dark.
+
+    Raises:
+        PreprocessError: the integers span more than 17 bits.
+    """
     low, high = _bounds(frames)
     counts = np.zeros(high - low + 1, dtype=np.int64)
     for array in chain(*frames):
@@ -77,7 +86,14 @@ def robust_window(frames: list[list[Pixels]], padding: int | None, is_turned: bo
 
 
 def whole_range(frames: list[list[Pixels]]) -> Window:
-    """16 bits: the stored values, but for an offset where they are negative."""
+    """16 bits: the stored values, but for an offset where they are negative.
+
+    Args:
+        frames: integers `[row, col]` by slice and frame.
+
+    Raises:
+        PreprocessError: they span more than 16 bits.
+    """
     low, high = _bounds(frames)
     offset = low if low < 0 or high > 65_535 else 0
     if high - offset > 65_535:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TypeVar
 
 import numpy as np
@@ -82,7 +83,14 @@ def choose(view: View, candidates: Sequence[Candidate]) -> Choice:
     others = [stack for stack in stacks if stack is not best]
     if not best.slices:  # nothing is complete: every series keeps its own reasons
         return Choice(left_out={cine: reason for stack in (best, *others) for cine, reason in stack.left_out.items()})
-    rejected = {candidate: _why_another(view, stack, best) for stack in others for candidate in stack.candidates}
+    rejected: dict[Candidate, str] = {}
+    used = best.candidates[0].series.first
+    for stack in others:
+        mine = stack.candidates[0].series.first
+        reason = f"another {view.value} series was used (better evidence, more complete, or later)"
+        if view is View.SAX and same_direction(mine, used, _JOIN_DEGREES) and not same_plane(mine, used, _JOIN_DEGREES):
+            reason = "another matrix or pixel spacing than the SAX stack that was used"
+        rejected.update(dict.fromkeys(stack.candidates, reason))
     return Choice(best.slices, best.left_out, rejected)
 
 
@@ -109,11 +117,16 @@ class _Stack:
 
     @classmethod
     def of(cls, group: Sequence[Candidate]) -> _Stack:
-        cines = [cine for candidate in group for cine in candidate.cines]
+        cines = list(chain(*(candidate.cines for candidate in group)))
         usual = usual_count(len(cine.images) for cine in cines)
         left_out = {cine: reason for cine in cines if (reason := missing_frames(cine, usual))}
+        complete = [cine for cine in cines if cine not in left_out]
+        first = group[0].series
+        normal = first.normal if first.normal @ long_axis([]) >= 0 else -first.normal  # from base to apex
+        positions = [float(np.mean([centre(image) @ normal for image in cine.images])) for cine in complete]
         slices = []
-        for repeats in _same_position(group[0], [cine for cine in cines if cine not in left_out]):
+        for members in cluster(positions, position_tolerance(first.first.thickness)):
+            repeats = [complete[index] for index in sorted(members)]
             best, *spares = sorted(repeats, key=lambda cine: (len(cine.images), cine.when), reverse=True)
             slices.append(Slot(best, tuple(spares)))
             left_out.update(dict.fromkeys(spares, _REPEAT))
@@ -125,14 +138,8 @@ class _Stack:
         return merit(view, tier, n_frames, max((slot.best.when for slot in self.slices), default=("", 0, "")))
 
 
-def _why_another(view: View, stack: _Stack, best: _Stack) -> str:
-    mine, used = stack.candidates[0].series.first, best.candidates[0].series.first
-    if view is View.SAX and same_direction(mine, used, _JOIN_DEGREES) and not same_plane(mine, used, _JOIN_DEGREES):
-        return "another matrix or pixel spacing than the SAX stack that was used"
-    return f"another {view.value} series was used (better evidence, more complete, or later)"
-
-
 def _joined(view: View, candidates: Sequence[Candidate]) -> list[list[Candidate]]:
+    """Candidates whose series form one stack together, see `choose`."""
     groups: list[list[Candidate]] = []
     for candidate in candidates:
         home = next((group for group in groups if _fits(view, candidate, group)), None)
@@ -144,6 +151,7 @@ def _joined(view: View, candidates: Sequence[Candidate]) -> list[list[Candidate]
 
 
 def _fits(view: View, candidate: Candidate, group: list[Candidate]) -> bool:
+    """True for a series of the same plane as the group's, and for long axes of positions that go on from its own."""
     first = group[0]
     if candidate.decision.tier != first.decision.tier:
         return False
@@ -154,19 +162,7 @@ def _fits(view: View, candidate: Candidate, group: list[Candidate]) -> bool:
     normal = first.series.normal
     places = [float(centre(cine.images[0]) @ normal) for other in group for cine in other.cines]
     mine = [float(centre(cine.images[0]) @ normal) for cine in candidate.cines]
-    near, far = _neighbour_gaps(first.series.first.thickness)
+    # Distances (mm) above and up to which two slices are neighbours in a stack of long axes.
+    thickness = first.series.first.thickness
+    near, far = position_tolerance(thickness), 2.5 * (8.0 if np.isnan(thickness) else max(thickness, 4.0))
     return all(near < min(abs(place - other) for other in places) <= far for place in mine)
-
-
-def _neighbour_gaps(thickness: float) -> tuple[float, float]:
-    """Distances (mm) above and up to which two slices are neighbours in a stack of long axes."""
-    return position_tolerance(thickness), 2.5 * (8.0 if np.isnan(thickness) else max(thickness, 4.0))
-
-
-def _same_position(first: Candidate, cines: list[Acquisition]) -> list[list[Acquisition]]:
-    """Group cines by position, in the direction from base to apex."""
-    normal = first.series.normal
-    normal = normal if normal @ long_axis([]) >= 0 else -normal
-    positions = [float(np.mean([centre(image) @ normal for image in cine.images])) for cine in cines]
-    groups = cluster(positions, position_tolerance(first.series.first.thickness))
-    return [[cines[index] for index in sorted(group)] for group in groups]

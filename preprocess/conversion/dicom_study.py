@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from preprocess.cines.facts import study_info
-from preprocess.cines.pixels import PERCENTILES, PixelRules, decode_slice, make_stack, require_size
-from preprocess.cines.series import MIN_PHASES, Acquisition, acquisitions, missing_frames, split_series, usual_count
+from preprocess.cines.pixels import PixelRules, cine_stack, decode_slice, require_size
+from preprocess.cines.series import MIN_PHASES, acquisitions, split_series, why_no_cine
 from preprocess.cines.windows import Pixels
 from preprocess.conversion.choosing import Candidate, Choice, Slot, choose
 from preprocess.conversion.job import Job
-from preprocess.conversion.series_rows import series_row, why_no_view
+from preprocess.conversion.series_rows import merged_rows, series_row, why_no_view
 from preprocess.dicom.frame import Frame
 from preprocess.errors import PreprocessError
 from preprocess.recognition.flow import mark_flow
@@ -26,8 +23,6 @@ from preprocess.store.views import View
 from preprocess.system.files import remove_stale
 
 __all__ = ["Job", "convert_study"]
-
-_THICKEST = 100.0  # mm; other values of a header are place holders
 
 
 def convert_study(images: list[Frame], blank: Row, job: Job) -> list[Row]:
@@ -41,9 +36,12 @@ def convert_study(images: list[Frame], blank: Row, job: Job) -> list[Row]:
     Returns:
         A row per series and per position that was left out.
     """
-    candidates = _candidates(images, job)
+    series = mark_flow(split_series(images))
+    cines = [tuple(acquisitions(group)) for group in series]
+    is_cine = [any(len(cine.images) >= MIN_PHASES for cine in group) for group in cines]
+    candidates = list(map(Candidate, series, cines, recognise(series, is_cine, job.site)))
     rows = [
-        _series_row(candidate, blank, job, why_no_view(candidate.decision, _why_no_cine(candidate)))
+        _series_row(candidate, blank, job, why_no_view(candidate.decision, why_no_cine(candidate.cines)))
         for candidate in candidates
         if candidate.decision.view is None
     ]
@@ -58,36 +56,7 @@ def convert_study(images: list[Frame], blank: Row, job: Job) -> list[Row]:
     if stacks:
         remove_stale(study_path(job.store, blank.patient, blank.study))
         write_study(job.store, Study(blank.patient, blank.study, stacks, study_info(images, job.keep_age_sex)))
-    return _merged(rows)
-
-
-def _candidates(images: list[Frame], job: Job) -> list[Candidate]:
-    series = mark_flow(split_series(images))
-    cines = [tuple(acquisitions(group)) for group in series]
-    is_cine = [any(len(cine.images) >= MIN_PHASES for cine in group) for group in cines]
-    decisions = recognise(series, is_cine, job.site)
-    return [Candidate(*triple) for triple in zip(series, cines, decisions, strict=True)]
-
-
-def _why_no_cine(candidate: Candidate) -> str:
-    """The most common reason, where all slices of a series lack frames; else empty."""
-    usual = usual_count(len(cine.images) for cine in candidate.cines)
-    reasons = [missing_frames(cine, usual) for cine in candidate.cines]
-    return max(reasons, key=reasons.count) if all(reasons) else ""
-
-
-def _merged(rows: list[Row]) -> list[Row]:
-    """One row for the planes of a series that met the same fate, such as the three of a scout."""
-    merged: dict[Row, Row] = {}
-    for row in rows:
-        same = replace(row, n_files=0, n_frames=0, position_mm=row.position_mm)
-        before = merged.get(same)
-        if before is None or row.position_mm is not None:
-            merged[same if before is None else row] = row
-        else:
-            n_frames = max(before.n_frames, row.n_frames)
-            merged[same] = replace(before, n_files=before.n_files + row.n_files, n_frames=n_frames)
-    return list(merged.values())
+    return merged_rows(rows)
 
 
 def _decided(choice: Choice, rules: PixelRules) -> tuple[Choice, CineStack | None]:
@@ -97,7 +66,7 @@ def _decided(choice: Choice, rules: PixelRules) -> tuple[Choice, CineStack | Non
     try:
         require_size(choice.cines, rules)
         choice, frames = _decoded(choice)
-        return choice, _as_stored(choice.cines, frames, rules) if frames else None
+        return choice, cine_stack(choice.cines, frames, rules) if frames else None
     except PreprocessError as error:
         left_out = {**choice.left_out, **dict.fromkeys(choice.cines, error.problem)}
         return replace(choice, slices=(), left_out=left_out), None
@@ -135,9 +104,12 @@ def _view_rows(group: Sequence[Candidate], choice: Choice, blank: Row, job: Job)
             continue
         own = set(candidate.cines)
         left_out = [(cine, reason) for cine, reason in choice.left_out.items() if cine in own]
-        reason = left_out[0][1] if left_out else "no slice of it was used"
-        rows.append(_series_row(candidate, blank, job, "" if own.intersection(choice.cines) else reason))
-        rows += [_position_row(candidate, cine, reason, blank, job) for cine, reason in left_out]
+        problem = left_out[0][1] if left_out else "no slice of it was used"
+        rows.append(_series_row(candidate, blank, job, "" if own.intersection(choice.cines) else problem))
+        series = job.key.source(candidate.series.first.series_uid)
+        for cine, reason in left_out:
+            at_position = replace(blank, series=series, position_mm=round(cine.position, 2))
+            rows.append(series_row(at_position, candidate.decision, reason, len(cine.images), len(cine.images)))
     return rows
 
 
@@ -147,32 +119,4 @@ def _series_row(candidate: Candidate, blank: Row, job: Job, problem: str) -> Row
     n_frames = max(len(cine.images) for cine in candidate.cines)
     return series_row(
         replace(blank, series=series), candidate.decision, problem, len(candidate.series.images), n_frames
-    )
-
-
-def _position_row(candidate: Candidate, cine: Acquisition, reason: str, blank: Row, job: Job) -> Row:
-    own = replace(blank, series=job.key.source(candidate.series.first.series_uid), position_mm=round(cine.position, 2))
-    return series_row(own, candidate.decision, reason, len(cine.images), len(cine.images))
-
-
-def _as_stored(slices: Sequence[Acquisition], frames: list[list[Pixels]], rules: PixelRules) -> CineStack:
-    stack = make_stack(slices, frames, rules)
-    times = np.full(stack.pixels.shape[:2], np.nan)
-    for index, cine in enumerate(slices):
-        times[index, : len(cine.images)] = [image.trigger_time for image in cine.images]
-    first = slices[0].images[0]
-    corners = [
-        stack.grid.moved(np.array(image.position), np.array(image.orientation), first.spacing)
-        for image in (cine.images[0] for cine in slices)
-    ]
-    return CineStack(
-        pixels=stack.pixels,
-        n_frames=np.array([len(cine.images) for cine in slices], dtype=np.int32),
-        pixel_spacing=stack.grid.spacing,
-        slice_thickness=first.thickness if 0 < first.thickness < _THICKEST else math.nan,
-        image_orientation=np.array(first.orientation, dtype=np.float64),
-        image_position=np.array(corners, dtype=np.float64),
-        trigger_time=times,
-        intensity_window=stack.window,
-        intensity_percentiles=PERCENTILES if rules.bits == 8 else None,
     )

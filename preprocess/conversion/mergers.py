@@ -23,32 +23,24 @@ def mergers_of(sources: Mapping[str, Source], index: Mapping[str, Record]) -> li
         sources: by hash.
         index: their records.
     """
-    groups = [tuple(sorted(group, key=lambda name: sources[name].paths)) for group in _groups(sources, index)]
-    return [
-        Source(tuple(path for name in group for path in sources[name].paths), group)
-        for group in groups
-        if len(group) > 1
-    ]
-
-
-def _groups(names: Collection[str], index: Mapping[str, Record]) -> list[list[str]]:
-    """Sources that share a study, or are linked by others that do."""
     owner: dict[tuple[str, str], str] = {}
-    parent = {name: name for name in names}
+    parent = {name: name for name in sources}
 
     def root(name: str) -> str:
         while parent[name] != name:
             name = parent[name]
         return name
 
-    for name in sorted(names):
-        for study in index[name].seen if name in index else ():
+    # Sources that share a study, or are linked by others that do, get one root.
+    for name in sorted(sources.keys() & index.keys()):
+        for study in index[name].seen:
             first = owner.setdefault(study, name)
             parent[root(name)] = root(first)
     groups: dict[str, list[str]] = {}
-    for name in sorted(names):
+    for name in sorted(sources):
         groups.setdefault(root(name), []).append(name)
-    return list(groups.values())
+    spread = [sorted(group, key=lambda name: sources[name].paths) for group in groups.values() if len(group) > 1]
+    return [Source(tuple(path for name in group for path in sources[name].paths), tuple(group)) for group in spread]
 
 
 def forget_stale_mergers(

@@ -105,12 +105,13 @@ class SourceRun:
         A study that was looked at again and has nothing to store any more leaves the store; one that was not found
         or not reached stays, and the ledger says so.
         """
-        before = self.before.get(record.source)
-        lost = [study for study in before.studies if study not in record.studies] if before else []
+        before = self.before.get(record.source, record)
         kept: list[tuple[str, str]] = []
-        for study in lost:
+        for study in [study for study in before.studies if study not in record.studies]:
             path = study_path(self.store, *study)
-            if self._has_other_owner(study, record.source) or not path.is_file():
+            others = self.before.items()
+            is_shared = any(study in other.studies for name, other in others if name != record.source)
+            if is_shared or not path.is_file():
                 continue
             if study in record.seen and record.fingerprint:
                 path.unlink()
@@ -126,9 +127,6 @@ class SourceRun:
             sizes=(*record.sizes, *sizes),
             rows=(*record.rows, *rows),
         )
-
-    def _has_other_owner(self, study: tuple[str, str], source: str) -> bool:
-        return any(study in record.studies for name, record in self.before.items() if name != source)
 
 
 def claimed_by_others(index: Mapping[str, Record], current: Collection[str]) -> frozenset[tuple[str, str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from preprocess.conversion.dicom_study import convert_study
@@ -40,20 +39,17 @@ def process_source(source: Source, job: Job) -> Record:
         except (PreprocessError, TimeUpError) as error:  # the source changed, or hangs, when read again
             clock.start()
             work.give_up(replace(blank, reason=job.why(error)))
+    file_rows = [Row(record.source, n_files=count, reason=reason) for reason, count in found.problems.items()]
+    if not found.studies and not found.problems:
+        file_rows.append(Row(record.source, reason="empty: no files in it"))
     return replace(
         with_studies(record, job.store, work.stored),
         fingerprint="" if work.is_partial else record.fingerprint,
         seen=tuple(work.seen),
-        rows=(*_file_rows(found, record.source), *work.rows),
+        rows=(*file_rows, *work.rows),
         known=work.n_known,
         crosswalk=crosswalk_lines(job.key, source.name, found.studies) if job.with_crosswalk else (),
     )
-
-
-def _file_rows(found: Survey, name: str) -> Iterator[Row]:
-    yield from (Row(name, n_files=count, reason=reason) for reason, count in found.problems.items())
-    if not found.studies and not found.problems:
-        yield Row(name, reason="empty: no files in it")
 
 
 @dataclass
@@ -86,7 +82,15 @@ class _Work:
             blank = self._row(study)
             n_files = len(found.studies[study].places)
             try:
-                rows = self._study(files, blank, n_files)
+                if files is None:
+                    reason = f"study needs more than {self.job.memory_mb} MB of memory (raise --memory)"
+                    rows = [replace(blank, n_files=n_files, reason=reason)]
+                elif files.volumes:
+                    rows = convert_volumes(files.volumes, blank, self.job)
+                    if files.images:
+                        rows.append(replace(blank, n_files=len(files.images), reason=_BESIDE))
+                else:
+                    rows = convert_study(files.images, blank, self.job)
             except TimeUpError as error:
                 self.clock.start()
                 self.give_up(replace(blank, n_files=n_files, reason=self.job.why(error)))
@@ -116,12 +120,3 @@ class _Work:
             return False
         self.seen.append((row.patient, row.study))
         return True
-
-    def _study(self, files: StudyFiles | None, row: Row, n_files: int) -> list[Row]:
-        if files is None:
-            reason = f"study needs more than {self.job.memory_mb} MB of memory (raise --memory)"
-            return [replace(row, n_files=n_files, reason=reason)]
-        if files.volumes:
-            beside = [replace(row, n_files=len(files.images), reason=_BESIDE)] if files.images else []
-            return [*convert_volumes(files.volumes, row, self.job), *beside]
-        return convert_study(files.images, row, self.job)

@@ -5,14 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
-
-from preprocess.cines.pixels import PixelRules
-from preprocess.cines.resampling import PixelGrid
+from preprocess.cines.pixels import regridded
 from preprocess.conversion.job import Job
 from preprocess.conversion.survey import StudyVolume
 from preprocess.errors import PreprocessError
-from preprocess.store.intensity import PERCENTILES
 from preprocess.store.ledger import STORED, Row
 from preprocess.store.study import CineStack, Study
 from preprocess.store.study_file import study_path, write_study
@@ -45,27 +41,10 @@ def convert_volumes(volumes: Sequence[StudyVolume], blank: Row, job: Job) -> lis
         except PreprocessError as error:
             rows.append(replace(row, reason=error.problem))
             continue
-        stacks[volume.view] = _regridded(read.stack, job.pixel_rules)
+        stacks[volume.view] = regridded(read.stack, job.pixel_rules)
         n_frames = int(read.stack.n_frames.max())
         rows.append(replace(row, confidence=1.0, outcome=STORED, n_frames=n_frames, reason=read.reason))
     if stacks:
         remove_stale(study_path(job.store, blank.patient, blank.study))
         write_study(job.store, Study(blank.patient, blank.study, stacks))
     return rows
-
-
-def _regridded(stack: CineStack, rules: PixelRules) -> CineStack:
-    """The stack at the wanted spacing and size; unchanged where none is wanted."""
-    grid = PixelGrid.of(stack.pixels.shape[2:], stack.pixel_spacing, rules.spacing_mm, rules.crop)
-    pixels = stack.pixels
-    if grid.is_resampled:
-        frames = [[np.rint(grid.resample(frame)).astype(pixels.dtype) for frame in cine] for cine in pixels]
-        pixels = np.array(frames)
-    old, orientation = stack.pixel_spacing, stack.image_orientation
-    return replace(
-        stack,
-        pixels=grid.cut(pixels),
-        pixel_spacing=grid.spacing,
-        image_position=np.array([grid.moved(position, orientation, old) for position in stack.image_position]),
-        intensity_percentiles=PERCENTILES if rules.bits == 8 else None,
-    )

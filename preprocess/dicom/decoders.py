@@ -109,21 +109,13 @@ def decode_frame(data: bytes, syntax: str, layout: PixelLayout) -> npt.NDArray[A
     if (extent.rows, extent.cols, extent.samples) != (layout.rows, layout.cols, 1) or extent.bits > 16:
         raise PreprocessError("compressed pixels are not of the size that the header says (refused)")
     plugins = (_JPEG_12 if coding is _JPEG and extent.bits > 8 else coding).plugins
-    return _decode(data, UID(syntax), layout, _installed(syntax, plugins))
+    return _decode(data, UID(syntax), layout, plugins)
 
 
 def _name(syntax: str) -> str:
     """Standard name of a transfer syntax; a private one is not quoted."""
     uid = UID(syntax)
     return str(uid.name) if uid.is_transfer_syntax and not uid.is_private else "a private one"
-
-
-def _installed(syntax: str, plugins: tuple[tuple[str, str], ...]) -> str:
-    available = get_decoder(UID(syntax)).available_plugins
-    for plugin, _ in plugins:
-        if plugin in available:
-            return plugin
-    raise PreprocessError(f"no decoder installed for {_name(syntax)} (package {plugins[0][1]} decodes it)")
 
 
 @contextmanager
@@ -150,7 +142,12 @@ def _no_complaint() -> Iterator[None]:
             raise PreprocessError(DAMAGED)
 
 
-def _decode(data: bytes, syntax: UID, layout: PixelLayout, plugin: str) -> npt.NDArray[Any]:
+def _decode(data: bytes, syntax: UID, layout: PixelLayout, plugins: tuple[tuple[str, str], ...]) -> npt.NDArray[Any]:
+    """Decode a codestream by the first of the plug-ins that is installed, `[row, col]`."""
+    decoder = get_decoder(syntax)
+    plugin = next((plugin for plugin, _ in plugins if plugin in decoder.available_plugins), None)
+    if plugin is None:
+        raise PreprocessError(f"no decoder installed for {_name(syntax)} (package {plugins[0][1]} decodes it)")
     options: dict[str, Any] = {
         "pixel_keyword": "PixelData",
         "number_of_frames": 1,
@@ -165,7 +162,7 @@ def _decode(data: bytes, syntax: UID, layout: PixelLayout, plugin: str) -> npt.N
     with reading_dicom(DAMAGED):
         file = encapsulate([data], has_bot=False)
         with _no_complaint() if plugin == "gdcm" else nullcontext():
-            array, _ = get_decoder(syntax).as_array(file, index=0, raw=True, decoding_plugin=plugin, **options)
+            array, _ = decoder.as_array(file, index=0, raw=True, decoding_plugin=plugin, **options)
     if array.shape != (layout.rows, layout.cols):
         raise PreprocessError(DAMAGED)
     pixels: npt.NDArray[Any] = np.ascontiguousarray(array)

@@ -84,11 +84,8 @@ def text(dataset: Dataset, keyword: str) -> str:
     value = dataset[_TAGS[keyword]].value
     if value is None:
         return ""
-    return "\\".join(str(part) for part in value).strip() if _is_multi(value) else str(value).strip(" \0")
-
-
-def _is_multi(value: Any) -> bool:
-    return not isinstance(value, str | bytes) and hasattr(value, "__iter__")
+    is_multi = not isinstance(value, str | bytes) and hasattr(value, "__iter__")
+    return "\\".join(str(part) for part in value).strip() if is_multi else str(value).strip(" \0")
 
 
 def numbers(dataset: Dataset, keyword: str) -> tuple[float, ...]:

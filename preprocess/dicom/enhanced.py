@@ -22,6 +22,7 @@ __all__ = ["read_enhanced"]
 _TIME_POINTERS = {0x0020_9128, 0x0020_9153, 0x0020_9241, 0x0018_1060}
 _FILE_STEP = 1_000_000  # keeps the frames of several files apart when they are ordered by number
 _CONVERTED = "UnassignedPerFrameConvertedAttributesSequence"
+_SYNC = "CardiacSynchronizationSequence"
 
 
 def read_enhanced(dataset: Dataset) -> list[Frame]:
@@ -39,7 +40,11 @@ def read_enhanced(dataset: Dataset) -> list[Frame]:
         raise PreprocessError("Enhanced MR file whose frames and functional groups do not match")
     size = matrix(dataset)
     pixels, syntax = frame_bytes(dataset, n_frames, size[0] * size[1])
-    file = _File(dataset, size, syntax, common(dataset), acquisition_stamp(dataset), _time_dimension(dataset))
+    values, stamp = common(dataset), acquisition_stamp(dataset)
+    dimensions = items(dataset, "DimensionIndexSequence")
+    pointers = [int(as_number(item.get("DimensionIndexPointer") or 0)) for item in dimensions]
+    time_dimension = next((index for index, pointer in enumerate(pointers) if pointer in _TIME_POINTERS), -1)
+    file = _File(dataset, size, syntax, values, stamp, time_dimension)
     return [_frame(file, pixels[index], _Groups(shared[0], own), index) for index, own in enumerate(frames)]
 
 
@@ -53,12 +58,6 @@ class _File:
     values: dict[str, Any]
     stamp: str
     time_dimension: int
-
-
-def _time_dimension(dataset: Dataset) -> int:
-    dimensions = items(dataset, "DimensionIndexSequence")
-    pointers = [int(as_number(item.get("DimensionIndexPointer") or 0)) for item in dimensions]
-    return next((index for index, pointer in enumerate(pointers) if pointer in _TIME_POINTERS), -1)
 
 
 class _Groups:
@@ -105,14 +104,26 @@ def _frame(file: _File, pixels: bytes, groups: _Groups, index: int) -> Frame:
     acquisition = groups.number("FrameContentSequence", "FrameAcquisitionNumber", 0)
     slope = groups.number("PixelValueTransformationSequence", "RescaleSlope", 1.0) or 1.0
     intercept = groups.number("PixelValueTransformationSequence", "RescaleIntercept", 0.0)
-    trigger_time, percent = _times(groups)
+    # When it is in the heart beat: trigger time in ms, percentage, and index; unknown numbers are NaN, the index 0.
+    percent = groups.number(_SYNC, "NominalPercentageOfCardiacPhase")
+    interval = groups.number(_SYNC, "RRIntervalTimeNominal") or math.nan
+    known = (
+        groups.number(_SYNC, "NominalCardiacTriggerDelayTime"),
+        groups.number(_SYNC, "ActualCardiacTriggerDelayTime"),
+        groups.number(_CONVERTED, "TriggerTime"),
+        percent / 100.0 * interval,
+    )
+    temporal_index = int(groups.number("FrameContentSequence", "TemporalPositionIndex", 0))
+    values = groups.numbers("FrameContentSequence", "DimensionIndexValues")
+    if temporal_index <= 0 and 0 <= file.time_dimension < len(values):
+        temporal_index = int(values[file.time_dimension])
     return Frame(
         **_kind(file, groups, index),
         acquired=str(stamp)[:21],
         instance_number=int(number(file.dataset, "InstanceNumber", 0)) * _FILE_STEP + index + 1,
         acquisition_number=int(acquisition) or file.values["acquisition_number"],
-        temporal_index=_temporal_index(file, groups),
-        trigger_time=trigger_time,
+        temporal_index=temporal_index,
+        trigger_time=next((time for time in known if not math.isnan(time)), math.nan),
         phase_percent=percent,
         rows=file.size[0],
         cols=file.size[1],
@@ -137,25 +148,3 @@ def _kind(file: _File, groups: _Groups, index: int) -> dict[str, Any]:
         "flaw": file.values["flaw"] or flow_or_part(words, contrast, component),
         "phases": 0,  # counts the frames of the file in some vendors' Enhanced MR
     }
-
-
-def _times(groups: _Groups) -> tuple[float, float]:
-    """Trigger time in ms and percentage of the heart beat, NaN where unknown."""
-    sync = "CardiacSynchronizationSequence"
-    percent = groups.number(sync, "NominalPercentageOfCardiacPhase")
-    interval = groups.number(sync, "RRIntervalTimeNominal") or math.nan
-    known = (
-        groups.number(sync, "NominalCardiacTriggerDelayTime"),
-        groups.number(sync, "ActualCardiacTriggerDelayTime"),
-        groups.number(_CONVERTED, "TriggerTime"),
-        percent / 100.0 * interval,
-    )
-    return next((time for time in known if not math.isnan(time)), math.nan), percent
-
-
-def _temporal_index(file: _File, groups: _Groups) -> int:
-    index = int(groups.number("FrameContentSequence", "TemporalPositionIndex", 0))
-    values = groups.numbers("FrameContentSequence", "DimensionIndexValues")
-    if index > 0 or not 0 <= file.time_dimension < len(values):
-        return index
-    return int(values[file.time_dimension])

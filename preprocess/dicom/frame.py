@@ -67,6 +67,13 @@ def matrix(dataset: Dataset) -> tuple[int, int]:
 
 def common(dataset: Dataset) -> dict[str, Any]:
     """What classic and Enhanced files hold in the same place, as arguments of `Frame`."""
+    flaw = ""
+    if short(dataset, "SamplesPerPixel", 1) != 1:
+        flaw = "colour image (a screenshot or overlay)"
+    elif text(dataset, "BurnedInAnnotation").upper() == "YES":
+        flaw = "annotation burned into the pixels"
+    elif (bits := short(dataset, "BitsAllocated", 16)) not in (8, 16):
+        flaw = f"pixels of {bits} bits (8 and 16 are read)"
     return {
         "patient_id": text(dataset, "PatientID"),
         "study_id": text(dataset, "AccessionNumber") or text(dataset, "StudyInstanceUID"),
@@ -77,7 +84,7 @@ def common(dataset: Dataset) -> dict[str, Any]:
         "sequence_name": text(dataset, "SequenceName"),
         "acquisition_number": int(number(dataset, "AcquisitionNumber", 0)),
         "phases": int(number(dataset, "CardiacNumberOfImages", 0)),
-        "flaw": _flaw(dataset),
+        "flaw": flaw,
         "facts": (
             text(dataset, "Manufacturer"),
             text(dataset, "ManufacturerModelName"),
@@ -88,15 +95,6 @@ def common(dataset: Dataset) -> dict[str, Any]:
             text(dataset, "StudyDate") or text(dataset, "AcquisitionDate"),
         ),
     }
-
-
-def _flaw(dataset: Dataset) -> str:
-    if short(dataset, "SamplesPerPixel", 1) != 1:
-        return "colour image (a screenshot or overlay)"
-    if text(dataset, "BurnedInAnnotation").upper() == "YES":
-        return "annotation burned into the pixels"
-    bits = short(dataset, "BitsAllocated", 16)
-    return "" if bits in (8, 16) else f"pixels of {bits} bits (8 and 16 are read)"
 
 
 def acquisition_stamp(dataset: Dataset) -> str:

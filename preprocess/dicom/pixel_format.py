@@ -97,6 +97,10 @@ def pixel_format(dataset: Dataset, frame: tuple[bytes, str], slope: float, inter
     stored = stored if 1 <= stored <= bits else bits
     high = short(dataset, "HighBit", stored - 1)
     signed = short(dataset, "PixelRepresentation") == 1
+    element: Any = raw(dataset, "PixelPaddingValue")
+    value, padding = getattr(element, "value", None), None
+    if isinstance(value, bytes) and len(value) == 2:
+        padding = int.from_bytes(value, "little" if element.is_little_endian else "big", signed=signed)
     return PixelFormat(
         data=frame[0],
         syntax=frame[1],
@@ -107,13 +111,5 @@ def pixel_format(dataset: Dataset, frame: tuple[bytes, str], slope: float, inter
         inverted=text(dataset, "PhotometricInterpretation") == "MONOCHROME1",
         slope=slope,
         intercept=intercept,
-        padding=_padding(dataset, signed),
+        padding=padding,
     )
-
-
-def _padding(dataset: Dataset, signed: bool) -> int | None:
-    element: Any = raw(dataset, "PixelPaddingValue")
-    value = getattr(element, "value", None)
-    if not isinstance(value, bytes) or len(value) != 2:
-        return None
-    return int.from_bytes(value, "little" if element.is_little_endian else "big", signed=signed)

@@ -47,6 +47,33 @@ class Patients:
             raise PreprocessError("the store holds no study", "make one with cmr-preprocess convert")
         return cls(studies, {} if labels is None else patient_strata(studies, labels))
 
+    def sharing_a_scan(self, assigned: Mapping[str, str]) -> dict[str, Sequence[str]]:
+        """Patient to the patients who hold the same scan; those in a split already must agree.
+
+        Args:
+            assigned: patient to split.
+
+        Raises:
+            PreprocessError: they do not.
+        """
+        for group in self.copies:
+            if len({assigned[patient] for patient in group if patient in assigned}) > 1:
+                raise PreprocessError(
+                    f"patients {', '.join(group)} hold the same scan but are in different splits already",
+                    "remove one of them from the store, or make new splits without --extend",
+                )
+        return {patient: group for group in self.copies for patient in group}
+
+    def shuffled(self, seed: int) -> list[str]:
+        """The patients in random order, stratum after stratum (the strata in random order too)."""
+        generator = np.random.default_rng(seed)
+        strata: dict[str, list[str]] = {}
+        for patient in sorted(self.studies):
+            strata.setdefault(self.strata.get(patient, ""), []).append(patient)
+        names = sorted(strata)
+        order = [names[index] for index in generator.permutation(len(names))]
+        return [strata[name][index] for name in order for index in generator.permutation(len(strata[name]))]
+
 
 @dataclass(frozen=True)
 class AssignedSplits:
@@ -152,9 +179,9 @@ def assign_patients(
     """
     shares = _shares(fractions)
     assigned = {patient: split for patient, split in (earlier or {}).items() if patient in patients.studies}
-    groups = _groups(patients, assigned)
+    groups = patients.sharing_a_scan(assigned)
     counts = np.array([list(assigned.values()).count(split) for split in SPLITS], dtype=float)
-    for patient in _in_strata(patients, seed):
+    for patient in patients.shuffled(seed):
         if patient in assigned:
             continue
         group = groups.get(patient, (patient,))
@@ -173,17 +200,6 @@ def assign_patients(
     return assigned
 
 
-def _groups(patients: Patients, assigned: Mapping[str, str]) -> dict[str, Sequence[str]]:
-    """Patient to the patients who hold the same scan; those assigned before must agree."""
-    for group in patients.copies:
-        if len({assigned[patient] for patient in group if patient in assigned}) > 1:
-            raise PreprocessError(
-                f"patients {', '.join(group)} hold the same scan but are in different splits already",
-                "remove one of them from the store, or make new splits without --extend",
-            )
-    return {patient: group for group in patients.copies for patient in group}
-
-
 def _shares(fractions: Sequence[float]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     values = np.asarray(fractions, dtype=np.float64)
     text = " ".join(f"{value:g}" for value in fractions)
@@ -192,17 +208,6 @@ def _shares(fractions: Sequence[float]) -> np.ndarray[tuple[int], np.dtype[np.fl
     if (values <= 0).any():
         raise PreprocessError(f"the fractions {text} leave a split empty", "each needs a positive fraction")
     return values
-
-
-def _in_strata(patients: Patients, seed: int) -> list[str]:
-    """Patients in random order, stratum after stratum (the strata in random order too)."""
-    generator = np.random.default_rng(seed)
-    strata: dict[str, list[str]] = {}
-    for patient in sorted(patients.studies):
-        strata.setdefault(patients.strata.get(patient, ""), []).append(patient)
-    names = sorted(strata)
-    order = [names[index] for index in generator.permutation(len(names))]
-    return [strata[name][index] for name in order for index in generator.permutation(len(strata[name]))]
 
 
 def split_rows(patients: Patients, assigned: Mapping[str, str]) -> list[tuple[str, str, str]]:

@@ -13,7 +13,7 @@ from functools import cache
 
 from preprocess.errors import PreprocessError
 from preprocess.reports.language.english import ENGLISH
-from preprocess.reports.language.language import Language, LvefGrammar
+from preprocess.reports.language.language import Language
 from preprocess.reports.layout import Block, report_blocks
 from preprocess.reports.splitting import split_sentences
 
@@ -59,9 +59,18 @@ class LvefReader:
             )
         self._language = language
         self._grammar = language.lvef
-        self._value = _value_pattern(language.lvef)
         self._units = re.compile(rf"(?:{language.lvef.units})(?:/.*)?[²³]?", re.IGNORECASE)
         self._veto_before = re.compile(rf"(?P<then>{language.lvef.earlier})|{language.lvef.veto_before}", re.IGNORECASE)
+        # What follows a term: the gap, a number or a range with its uncertainty, and the unit.
+        words, ranges = language.lvef.gap_words, language.lvef.range_words
+        gap = rf"(?P<gap>(?:\s|[:=,~≈()\[\]|–-]|%|(?<![\w])(?:{words})(?![\w])\.?)*?)"
+        percent = "|".join(rf"{word}\b" for word in language.lvef.percent)
+        self._value = re.compile(
+            rf"{gap}(?<![\w.,/])(?P<low>{_NUMBER})(?:\s?%?\s?(?:-|–|{ranges})\s?(?P<high>{_NUMBER}))?"
+            r"(?![\w/]|[.,]\d)(?:\s?(?:±|\+/-)\s?\d+(?:[.,]\d+)?)?\s?"
+            rf"(?P<unit>%|{percent}|[A-Za-z]+[/\d\w²³]*)?",
+            re.IGNORECASE,
+        )
 
     def read(self, report: str) -> LvefReading:
         """The LVEF that a report states for this examination.
@@ -143,24 +152,14 @@ class LvefReader:
             re.search(grammar.change, number["gap"], re.IGNORECASE),
             re.match(grammar.veto_after, after, re.IGNORECASE),
         )
-        return any(vetoes) or any(not self._is_comparison(before, veto) for veto in self._veto_before.finditer(before))
-
-    def _is_comparison(self, before: str, veto: re.Match[str]) -> bool:
-        """Whether the earlier examination is only what the present one is compared with."""
-        compared = rf"(?:{self._grammar.compared})$"
-        return veto["then"] is not None and re.search(compared, before[: veto.start()], re.IGNORECASE) is not None
+        if any(vetoes):
+            return True
+        for veto in self._veto_before.finditer(before):
+            # An earlier examination does not count where the present one is only compared with it.
+            compared = re.search(rf"(?:{grammar.compared})$", before[: veto.start()], re.IGNORECASE)
+            if veto["then"] is None or compared is None:
+                return True
+        return False
 
 
 _reader = cache(LvefReader)
-
-
-def _value_pattern(grammar: LvefGrammar) -> re.Pattern[str]:
-    """What follows a term: the gap, a number or a range with its uncertainty, and the unit."""
-    gap = rf"(?P<gap>(?:\s|[:=,~≈()\[\]|–-]|%|(?<![\w])(?:{grammar.gap_words})(?![\w])\.?)*?)"
-    percent = "|".join(rf"{word}\b" for word in grammar.percent)
-    return re.compile(
-        rf"{gap}(?<![\w.,/])(?P<low>{_NUMBER})(?:\s?%?\s?(?:-|–|{grammar.range_words})\s?(?P<high>{_NUMBER}))?"
-        r"(?![\w/]|[.,]\d)(?:\s?(?:±|\+/-)\s?\d+(?:[.,]\d+)?)?\s?"
-        rf"(?P<unit>%|{percent}|[A-Za-z]+[/\d\w²³]*)?",
-        re.IGNORECASE,
-    )

@@ -45,12 +45,19 @@ def read_labels(path: Path) -> pd.DataFrame:
         PreprocessError: no `study` column, no target, keys that are not hashes, or a study twice.
     """
     rows = read_rows(path, [_STUDY])
-    frame: pd.DataFrame = pd.DataFrame(rows, columns=_columns(path, rows), dtype=object).set_index(_STUDY)
+    if not rows:
+        raise PreprocessError(f"{path} has no rows", "make it again with cmr-preprocess labels")
+    columns = list(rows[0])
+    if len(columns) == 1:
+        raise PreprocessError(f"{path} has no target column", "it needs study and at least one target")
+    frame: pd.DataFrame = pd.DataFrame(rows, columns=columns, dtype=object).set_index(_STUDY)
     check_keys(path, frame.index)
     if not frame.index.is_unique:
         raise PreprocessError(f"{path} lists a study more than once", "keep one row for each study")
     for name in frame.columns:
-        frame[name] = _typed(frame[name])
+        text = frame[name].str.strip().replace("", None)
+        numbers = pd.to_numeric(text, errors="coerce").astype("float64")
+        frame[name] = numbers if bool((numbers.isna() == text.isna()).all()) else text
     return frame
 
 
@@ -64,18 +71,3 @@ def read_label(path: Path, target: str) -> pd.Series[Any]:
     if target not in labels.columns:
         raise PreprocessError(f"{path} has no column {target}", f"its targets are: {', '.join(labels.columns)}")
     return labels[target]
-
-
-def _columns(path: Path, rows: Sequence[dict[str, str]]) -> list[str]:
-    if not rows:
-        raise PreprocessError(f"{path} has no rows", "make it again with cmr-preprocess labels")
-    columns = list(rows[0])
-    if len(columns) == 1:
-        raise PreprocessError(f"{path} has no target column", "it needs study and at least one target")
-    return columns
-
-
-def _typed(column: pd.Series[Any]) -> pd.Series[Any]:
-    text = column.str.strip().replace("", None)
-    numbers = pd.to_numeric(text, errors="coerce").astype("float64")
-    return numbers if bool((numbers.isna() == text.isna()).all()) else text

@@ -34,6 +34,40 @@ class Layout(str, Enum):
     FRAMES_FIRST = "[f, c, h, w]"
     CHANNELS_FIRST = "[c, f, h, w]"
 
+    @classmethod
+    def of(cls, shape: tuple[int, ...], n_files: int | None) -> Layout | None:
+        """Order of the axes of a shape, None for other numbers of axes: the channel axis has length 3 or 1.
+
+        Where two could be it, `n_files` is the other, else it is the one of length 3, else the second; at most three
+        frames are at stake, and channels that differ are refused when they are read.
+        """
+        match shape:
+            case (_, _):
+                return cls.FRAME
+            case (first, _, _):
+                return cls.COLOUR_FRAME if first in (1, 3) and first != n_files else cls.GREY
+            case (first, second, _, _):
+                fits = {cls.FRAMES_FIRST: (second, first), cls.CHANNELS_FIRST: (first, second)}
+                possible = [layout for layout, (channels, _) in fits.items() if channels in (1, 3)]
+                return max(possible, key=lambda layout: (fits[layout][1] == n_files, fits[layout][0]), default=None)
+        return None
+
+    def read(self, data: h5py.Dataset, frames: slice) -> npt.NDArray[Any]:
+        """Some frames of a data set of this layout, `[c, f, h, w]`, in its own numbers."""
+        match self:
+            case Layout.FRAME:
+                block = data[()][None, None]
+            case Layout.GREY:
+                block = data[frames][None]
+            case Layout.COLOUR_FRAME:
+                block = data[()][:, None]
+            case Layout.FRAMES_FIRST:
+                block = data[frames].swapaxes(0, 1)
+            case Layout.CHANNELS_FIRST:
+                block = data[:, frames]
+        channels: npt.NDArray[Any] = block
+        return channels
+
 
 @dataclass(frozen=True)
 class LegacyHeader:
@@ -71,13 +105,23 @@ def read_header(file: h5py.File, name: str, number: int) -> LegacyHeader:
     """
     data = _own_data_set(file, name, number)
     n_files = _total_images(data, number)
-    layout = _layout(data.shape, n_files, number)
+    layout = Layout.of(data.shape, n_files)
+    if layout is None:
+        raise PreprocessError(
+            f"data set {number}: its {len(data.shape)} axes are none of the known layouts", FROM_DICOM
+        )
     rows, cols = data.shape[-2:]
     frames = 1 if layout in (Layout.FRAME, Layout.COLOUR_FRAME) else data.shape[layout is Layout.CHANNELS_FIRST]
     _check_size(data, rows, cols, frames, number)
     if n_files is not None and n_files < frames:
         raise PreprocessError(f"data set {number}: total_images is below the number of frames", FROM_DICOM)
-    bounds = _bounds(data, frames, number)
+    # [0, last₀ + 1, last₁ + 1, …, frames] from the last frame of every slice but the last.
+    last = _integers(data, "slice_frames", number)
+    if last is None:
+        raise PreprocessError(f"data set {number}: no slice_frames", FROM_DICOM)
+    bounds = (0, *(int(value) + 1 for value in last), frames)
+    if any(end <= start for start, end in pairwise(bounds)):
+        raise PreprocessError(f"data set {number}: slice_frames do not rise within its {frames} frames", FROM_DICOM)
     return LegacyHeader(name, number, layout, bounds, (rows, cols), data.dtype.kind == "u", n_files or frames)
 
 
@@ -129,25 +173,6 @@ def _total_images(data: h5py.Dataset, number: int) -> int | None:
     return int(values[0])
 
 
-def _layout(shape: tuple[int, ...], n_files: int | None, number: int) -> Layout:
-    """Order of the axes: the channel axis has length 3 or 1.
-
-    Where two could be it, `total_images` is the other, else it is the one of length 3, else the second; at most three
-    frames are at stake, and channels that differ are refused when they are read.
-    """
-    match shape:
-        case (_, _):
-            return Layout.FRAME
-        case (first, _, _):
-            return Layout.COLOUR_FRAME if first in (1, 3) and first != n_files else Layout.GREY
-        case (first, second, _, _):
-            fits = {Layout.FRAMES_FIRST: (second, first), Layout.CHANNELS_FIRST: (first, second)}
-            possible = [layout for layout, (channels, _) in fits.items() if channels in (1, 3)]
-            if possible:
-                return max(possible, key=lambda layout: (fits[layout][1] == n_files, fits[layout][0]))
-    raise PreprocessError(f"data set {number}: its {len(shape)} axes are none of the known layouts", FROM_DICOM)
-
-
 def _check_size(data: h5py.Dataset, rows: int, cols: int, frames: int, number: int) -> None:
     """Refuse what would not fit into memory, or claims far more than the file holds."""
     if not 0 < rows <= _MAX_SIDE or not 0 < cols <= _MAX_SIDE or frames < 1 or frames * rows * cols > _MAX_VALUES:
@@ -157,14 +182,3 @@ def _check_size(data: h5py.Dataset, rows: int, cols: int, frames: int, number: i
     stored, unpacked = data.id.get_storage_size(), data.size * data.dtype.itemsize
     if stored == 0 or (unpacked > _LOOKED_AT and unpacked > _MAX_RATIO * stored):
         raise PreprocessError(f"data set {number}: holds far fewer bytes than its size says", FROM_DICOM)
-
-
-def _bounds(data: h5py.Dataset, frames: int, number: int) -> tuple[int, ...]:
-    """`[0, last₀ + 1, last₁ + 1, …, frames]` from the last frame of every slice but the last."""
-    last = _integers(data, "slice_frames", number)
-    if last is None:
-        raise PreprocessError(f"data set {number}: no slice_frames", FROM_DICOM)
-    bounds = (0, *(int(value) + 1 for value in last), frames)
-    if any(end <= start for start, end in pairwise(bounds)):
-        raise PreprocessError(f"data set {number}: slice_frames do not rise within its {frames} frames", FROM_DICOM)
-    return bounds

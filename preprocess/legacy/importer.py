@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from preprocess.conversion.records import Progress
 from preprocess.conversion.run import Found, fill_store
 from preprocess.errors import PreprocessError
 from preprocess.legacy.study_import import LegacyJob, identity, import_file
-from preprocess.privacy.keys import SiteKey, default_key_path
+from preprocess.privacy.keys import default_key_path
 from preprocess.sources.finding import Source
 from preprocess.store.ledger import Record, Row
 
@@ -97,25 +97,23 @@ class LegacyImporter:
         return self.legacy.options
 
     def find(self) -> Found:
-        """One source for each file.
+        """One source for each file, and a record for each reason to leave files out, with their number.
 
         Raises:
             PreprocessError: an input does not exist, or there is no such file.
         """
         files = find_legacy(self.inputs, self.job.store)
-        return Found(files.sources, tuple(_left_out(files, self.inputs, self.job.key)))
+        place = "\n".join(sorted(str(path.resolve()) for path in self.inputs))
+        left_out: list[Record] = []
+        for reason in (_NO_HDF, _NO_FOLDER, _TWICE):
+            source, paths = self.job.key.source(f"{reason}\n{place}"), files.left_out.get(reason, ())
+            rows = (Row(source, n_files=len(paths), reason=reason),) if paths else ()  # none: no such files any more
+            left_out.append(Record(source, rows=rows))
+        return Found(files.sources, left_out)
 
     def process(self, source: Source, claimed: frozenset[tuple[str, str]]) -> Record:
         """Import one file."""
         return import_file(source, replace(self.legacy, job=replace(self.job, claimed=claimed)))
-
-
-def _left_out(files: LegacyFiles, inputs: Sequence[Path], key: SiteKey) -> Iterator[Record]:
-    """A record for each reason, with the number of files; without a row where there are none (any more)."""
-    place = "\n".join(sorted(str(path.resolve()) for path in inputs))
-    for reason in (_NO_HDF, _NO_FOLDER, _TWICE):
-        source, paths = key.source(f"{reason}\n{place}"), files.left_out.get(reason, ())
-        yield Record(source, rows=(Row(source, n_files=len(paths), reason=reason),) if paths else ())
 
 
 def import_legacy(

@@ -111,27 +111,10 @@ def _read_slice(data: h5py.Dataset, header: LegacyHeader, index: int) -> Frames:
     start, stop = header.bounds[index], header.bounds[index + 1]
     values: npt.NDArray[Any] = np.empty((stop - start, *header.size), np.uint8 if header.is_grey8 else np.float32)
     for first in range(start, stop, _BLOCK):
-        channels = _block(data, header.layout, slice(first, min(first + _BLOCK, stop)))
+        channels = header.layout.read(data, slice(first, min(first + _BLOCK, stop)))
         if not np.isfinite(channels).all():
             raise PreprocessError(f"data set {header.number}: values that are no numbers", FROM_DICOM)
         if not all(np.array_equal(channels[0], other) for other in channels[1:]):
             raise PreprocessError(f"data set {header.number}: its channels differ (a colour picture)", "leave it out")
         values[first - start : first - start + _BLOCK] = channels[0]
     return values
-
-
-def _block(data: h5py.Dataset, layout: Layout, frames: slice) -> npt.NDArray[Any]:
-    """`[c, f, h, w]` of some frames."""
-    match layout:
-        case Layout.FRAME:
-            block = data[()][None, None]
-        case Layout.GREY:
-            block = data[frames][None]
-        case Layout.COLOUR_FRAME:
-            block = data[()][:, None]
-        case Layout.FRAMES_FIRST:
-            block = data[frames].swapaxes(0, 1)
-        case Layout.CHANNELS_FIRST:
-            block = data[:, frames]
-    channels: npt.NDArray[Any] = block
-    return channels

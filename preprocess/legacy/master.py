@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
@@ -82,16 +81,12 @@ def _check_splits(path: Path, rows: Sequence[tuple[str, str, str]]) -> None:
     if unknown:
         raise PreprocessError(f"{path}: {unknown} studies have another split than train, val and test", remedy)
     for column, what in ((1, "studies"), (0, "patients")):
-        shared = _in_several((row[column], row[2]) for row in rows)
+        splits: dict[str, set[str]] = {}
+        for row in rows:
+            splits.setdefault(row[column], set()).add(row[2])
+        shared = sum(len(own) > 1 for own in splits.values())
         if shared:
             raise PreprocessError(f"{path}: {shared} {what} are in more than one split", remedy)
-
-
-def _in_several(pairs: Iterable[tuple[str, str]]) -> int:
-    splits: dict[str, set[str]] = {}
-    for name, split in pairs:
-        splits.setdefault(name, set()).add(split)
-    return sum(len(own) > 1 for own in splits.values())
 
 
 def read_master(path: Path) -> MasterTable:
@@ -115,12 +110,8 @@ def _tidy(column: str, value: str) -> str:
         return PurePath(value).name
     if value.lower() in ("nan", "na", "none"):
         return ""
-    number = _number(value)
-    return str(int(number)) if number in (0.0, 1.0) else value
-
-
-def _number(value: str) -> float:
     try:
-        return float(value)
+        number = float(value)
     except ValueError:
-        return math.nan
+        return value
+    return str(int(number)) if number in (0.0, 1.0) else value

@@ -134,16 +134,17 @@ class _Import:
                     chosen = self._read(stack)
                 except PreprocessError as error:
                     problem = error.problem
-            rows += [self._part_row(part, problem or _unused(part, stack)) for part in stack.parts]
+            rows += [self._part_row(part, problem or stack.why_unused(part)) for part in stack.parts]
             if not problem:
-                rows += [self._slice_row(*left) for left in stack.left_out if _is_used(left[0], stack)]
+                rows += [self._slice_row(*left) for left in stack.left_out if stack.uses(left[0])]
         return chosen, rows
 
     def _read(self, stack: LegacyStack) -> CineStack:
-        frames = sum(part.header.n_frames[index] for part, index in stack.used)
+        """The slices that are used, in one window; space and times are unknown."""
+        n_read = sum(part.header.n_frames[index] for part, index in stack.used)
         rows, cols = stack.parts[0].header.size
         budget = self.legacy.job.memory_mb << 20
-        if _BYTES_PER_PIXEL * frames * rows * cols > budget:
+        if _BYTES_PER_PIXEL * n_read * rows * cols > budget:
             raise PreprocessError(f"series needs more than {budget >> 20} MB of memory (raise --memory)")
         is_grey8 = stack.parts[0].header.is_grey8
         if is_grey8 and self.legacy.job.bits == 16:
@@ -152,9 +153,6 @@ class _Import:
         for part, index in stack.used:
             self.clock.tick()
             slices += self.file.read(part.header.name, (index,)).slices
-        return self._stack(slices, is_grey8)
-
-    def _stack(self, slices: list[Frames], is_grey8: bool) -> CineStack:
         n_frames = np.array([len(frames) for frames in slices], dtype=np.int32)
         every: npt.NDArray[Any] = np.concatenate(slices)
         slices.clear()
@@ -198,12 +196,3 @@ class _Import:
         n_frames = part.header.n_frames
         where = f"{reason} (slice {index + 1} of {len(n_frames)} in the file)"
         return series_row(self._row(part.header.name), part.decision, where, n_frames[index], n_frames[index])
-
-
-def _is_used(part: Part, stack: LegacyStack) -> bool:
-    return any(part is used for used, _ in stack.used)
-
-
-def _unused(part: Part, stack: LegacyStack) -> str:
-    """Why a piece of a stored stack was not used; empty if it was."""
-    return "" if _is_used(part, stack) else next(reason for other, _, reason in stack.left_out if other is part)

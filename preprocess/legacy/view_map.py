@@ -20,7 +20,8 @@ from preprocess.system.tables import read_rows
 __all__ = ["LegacyStack", "Names", "Part", "ranked", "read_view_map"]
 
 _VIEWS = {view.value: view for view in View}
-_NOT_OURS = {"", "none", "lvot", "lax"}  # what the paper's own maps say of other series
+_OTHERS = ("", "NONE", "LVOT", "LAX")  # what the paper's own maps say of other series
+_MAPPED: dict[str, View | None] = {**dict.fromkeys(_OTHERS), **_VIEWS}
 _MOST_FRAMES = 500  # of a slice; more are no cine
 _PIECE = re.compile(r"(.+?)[ _]b(\d{1,2})", re.IGNORECASE)  # UK Biobank: one slice a series, …_b1 to …_b15
 _DIGITS = re.compile(r"(\d+)")
@@ -79,6 +80,35 @@ class LegacyStack:
     used: tuple[tuple[Part, int], ...]
     left_out: tuple[tuple[Part, int, str], ...]
 
+    @classmethod
+    def of(cls, parts: Sequence[Part]) -> LegacyStack:
+        """Judge the slices of some series by their numbers of frames."""
+        slices = [(part, index, n_frames) for part in parts for index, n_frames in enumerate(part.header.n_frames)]
+        counts = [n_frames for _, _, n_frames in slices]
+        usual = usual_count(counts)
+        judged = [(part, index, _why_left_out(n, usual, counts.count(usual))) for part, index, n in slices]
+        return cls(
+            tuple(parts),
+            tuple((part, index) for part, index, reason in judged if not reason),
+            tuple(slice_ for slice_ in judged if slice_[2]),
+        )
+
+    def uses(self, part: Part) -> bool:
+        """Whether any slice of a series is used."""
+        return any(part is used for used, _ in self.used)
+
+    def why_unused(self, part: Part) -> str:
+        """Why no slice of a series is used; empty if one is."""
+        return "" if self.uses(part) else next(reason for other, _, reason in self.left_out if other is part)
+
+    def merit(self, view: View) -> tuple[bool, int, int, int, list[tuple[bool, int, str]]]:
+        """The larger is the better: as in the conversion of DICOM, with the name, its numbers by value, at the end."""
+        tier = max(part.decision.tier for part in self.parts)
+        n_frames = [part.header.n_frames[index] for part, index in self.used]
+        pieces = _DIGITS.split(self.parts[0].header.name.casefold())
+        natural = [(piece.isdecimal(), int(piece) if piece.isdecimal() else 0, piece) for piece in pieces]
+        return merit(view, tier, n_frames, natural)
+
 
 def read_view_map(path: Path) -> dict[str, View | None]:
     """Read a CSV with `series_description` and `view` (or `cleaned_series_names`, as the paper's own maps call it).
@@ -95,20 +125,14 @@ def read_view_map(path: Path) -> dict[str, View | None]:
         raise PreprocessError(f"{path} has no column view", "name the column with 4CH, 3CH, 2CH or SAX so")
     views: dict[str, View | None] = {}
     for number, row in enumerate(rows, start=1):
-        key, view = _key(row["series_description"]), _view(path, number, row[column])
+        key, view_name = _key(row["series_description"]), row[column].strip().upper()
+        if view_name not in _MAPPED:
+            raise PreprocessError(f"{path}, row {number}: unknown view", "use 4CH, 3CH, 2CH, SAX, or leave it empty")
+        view = _MAPPED[view_name]
         if views.get(key) and view and views[key] is not view:
             raise PreprocessError(f"{path}, row {number}: a name that has another view above", "keep one of them")
         views[key] = view or views.get(key)
     return views
-
-
-def _view(path: Path, number: int, text: str) -> View | None:
-    value = text.strip()
-    if value.lower() in _NOT_OURS:
-        return None
-    if value.upper() not in _VIEWS:
-        raise PreprocessError(f"{path}, row {number}: unknown view", "use 4CH, 3CH, 2CH, SAX, or leave it empty")
-    return _VIEWS[value.upper()]
 
 
 def _key(name: str) -> str:
@@ -121,12 +145,7 @@ def ranked(view: View, parts: Sequence[Part]) -> list[LegacyStack]:
     As in the conversion of DICOM: the better evidence, then most complete slices (SAX) or most frames (long axes). When
     a series was acquired is not known; of equal candidates the last in the order of names is taken, as repeats are.
     """
-    stacks = [_fill(group) for group in _joined(view, parts)]
-    return sorted(stacks, key=lambda stack: _merit(view, stack), reverse=True)
-
-
-def _joined(view: View, parts: Sequence[Part]) -> list[tuple[Part, ...]]:
-    """Pieces of one short-axis stack together, in the order of their numbers; every other series alone."""
+    # Pieces of one short-axis stack come together, in the order of their numbers; every other series alone.
     groups: dict[object, list[tuple[int, Part]]] = {}
     for part in parts:
         match = _PIECE.fullmatch(part.header.name)
@@ -135,19 +154,9 @@ def _joined(view: View, parts: Sequence[Part]) -> list[tuple[Part, ...]]:
             groups.setdefault(key, []).append((int(match[2]), part))
         else:
             groups[part.header.number] = [(0, part)]
-    return [tuple(part for _, part in sorted(group, key=lambda piece: piece[0])) for group in groups.values()]
-
-
-def _fill(parts: tuple[Part, ...]) -> LegacyStack:
-    slices = [(part, index, n_frames) for part in parts for index, n_frames in enumerate(part.header.n_frames)]
-    counts = [n_frames for _, _, n_frames in slices]
-    usual = usual_count(counts)
-    judged = [(part, index, _why_left_out(n_frames, usual, counts.count(usual))) for part, index, n_frames in slices]
-    return LegacyStack(
-        parts,
-        tuple((part, index) for part, index, reason in judged if not reason),
-        tuple(slice_ for slice_ in judged if slice_[2]),
-    )
+    pieces = [sorted(group, key=lambda piece: piece[0]) for group in groups.values()]
+    stacks = [LegacyStack.of([part for _, part in group]) for group in pieces]
+    return sorted(stacks, key=lambda stack: stack.merit(view), reverse=True)
 
 
 def _why_left_out(n_frames: int, usual: int, how_many: int) -> str:
@@ -159,14 +168,3 @@ def _why_left_out(n_frames: int, usual: int, how_many: int) -> str:
     if not reason and how_many > 1 and n_frames > 1.5 * usual:
         reason = f"acquisitions mixed by the legacy tool: {n_frames} frames where its other slices have {usual}"
     return reason
-
-
-def _merit(view: View, stack: LegacyStack) -> tuple[bool, int, int, int, list[tuple[bool, int, str]]]:
-    tier = max(part.decision.tier for part in stack.parts)
-    n_frames = [part.header.n_frames[index] for part, index in stack.used]
-    return merit(view, tier, n_frames, _natural(stack.parts[0].header.name))
-
-
-def _natural(name: str) -> list[tuple[bool, int, str]]:
-    pieces = _DIGITS.split(name.casefold())
-    return [(piece.isdecimal(), int(piece) if piece.isdecimal() else 0, piece) for piece in pieces]

@@ -54,7 +54,12 @@ def long_axis(short_axis_normals: Sequence[Vector]) -> Vector:
 
 
 def is_body_plane(normal: Vector, *, own_axis: bool) -> bool:
-    """True for planes that are axial, coronal or sagittal, or nearly so."""
+    """True for planes that are axial, coronal or sagittal, or nearly so.
+
+    Args:
+        normal: unit normal `[3]`, LPS.
+        own_axis: the long axis was measured in this study; then less counts as nearly.
+    """
     limit = _OWN_CARDINAL_LIMIT if own_axis else _CARDINAL_LIMIT
     return any(angle_between_lines(normal, row) < limit for row in np.eye(3))
 
@@ -66,7 +71,12 @@ def across(axis: Vector) -> tuple[Vector, Vector]:
 
 
 def rotation_about(normal: Vector, axis: Vector) -> float:
-    """Where a long-axis plane cuts the short axis: degrees (0–180) from lateral towards anterior."""
+    """Where a long-axis plane cuts the short axis: degrees (0–180) from lateral towards anterior.
+
+    Args:
+        normal: unit normal `[3]` of the plane.
+        axis: long axis, base → apex, `[3]`.
+    """
     lateral, anterior = across(axis)
     direction = np.cross(normal, axis)
     return float(np.degrees(np.arctan2(direction @ anterior, direction @ lateral))) % 180.0

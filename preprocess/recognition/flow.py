@@ -23,7 +23,12 @@ def mark_flow(series: Sequence[Series]) -> list[Series]:
     """
     phases = [image for group in series if component_of(group.first.image_type) == "phase" for image in group.images]
     moments = {moment for image in phases for moment in _moments(image)}
-    return [_marked(group) if moments and _is_scanned_with(group, moments) else group for group in series]
+    flaw = f"image type: {FLOW}, the magnitude of a flow scan"
+    marked: list[Series] = []
+    for group in series:
+        is_flow = bool(moments) and _is_scanned_with(group, moments)
+        marked.append(Series(tuple(replace(image, flaw=flaw) for image in group.images)) if is_flow else group)
+    return marked
 
 
 def _moments(image: Frame) -> list[_Moment]:
@@ -39,8 +44,3 @@ def _is_scanned_with(series: Series, moments: set[_Moment]) -> bool:
         return False
     shared = sum(any(moment in moments for moment in _moments(image)) for image in series.images)
     return 2 * shared >= len(series.images)
-
-
-def _marked(series: Series) -> Series:
-    flaw = f"image type: {FLOW}, the magnitude of a flow scan"
-    return Series(tuple(replace(image, flaw=flaw) for image in series.images))

@@ -102,7 +102,17 @@ def judge_names(table: Path, out: Path, rules: SiteRules | None = None) -> Judge
     if table.resolve() == out.resolve():
         raise PreprocessError("--out would replace --csv", "write to another file")
     rows = _read(table)
-    names = tuple(_judge(index, row, rules, table) for index, row in enumerate(rows))
+    names: list[JudgedName] = []
+    for index, row in enumerate(rows):
+        try:
+            count = float(row.get(_COUNT, "1"))
+        except ValueError:
+            count = math.nan
+        if not 0 <= count < math.inf:
+            problem = f"{table}, row {index + 1}: count is not a number of series"
+            raise PreprocessError(problem, "correct it, or drop the column")
+        description, given = row[_DESCRIPTION], row.get(_VIEW, "").strip()
+        names.append(JudgedName(index + 2, description, count, described(description, rules), given))
     head = [f"{name}_given" if name in _ADDED else name for name in rows[0]]
     judged = (
         [*row.values(), name.view, name.decision.confidence, name.decision.reason]
@@ -112,7 +122,7 @@ def judge_names(table: Path, out: Path, rules: SiteRules | None = None) -> Judge
     unused: set[int] = set()
     if rules:
         unused = set(range(1, len(rules.rules) + 1)) - {rules.number(name.description) for name in names}
-    return JudgedNames(names, _VIEW in rows[0], tuple(sorted(unused)))
+    return JudgedNames(tuple(names), _VIEW in rows[0], tuple(sorted(unused)))
 
 
 def _read(path: Path) -> list[dict[str, str]]:
@@ -124,15 +134,3 @@ def _read(path: Path) -> list[dict[str, str]]:
         problem = f"{path} has both {doubled[0]} and {doubled[0]}_given"
         raise PreprocessError(problem, "drop one (was it written by cmr-preprocess views?)")
     return rows
-
-
-def _judge(index: int, row: dict[str, str], rules: SiteRules | None, path: Path) -> JudgedName:
-    try:
-        count = float(row.get(_COUNT, "1"))
-    except ValueError:
-        count = math.nan
-    if not 0 <= count < math.inf:
-        problem = f"{path}, row {index + 1}: count is not a number of series"
-        raise PreprocessError(problem, "correct it, or drop the column")
-    description = row[_DESCRIPTION]
-    return JudgedName(index + 2, description, count, described(description, rules), row.get(_VIEW, "").strip())

@@ -44,24 +44,10 @@ def by_description(description: str) -> Decision:
     words = normalise(description)
     if not words:
         return Decision(None, 0.0, "no description")
-    excluded = _exclusion(words)
+    excluded = view_words.exclusion(words)
     if excluded:
         return Decision(None, 0.95, f"description: {excluded}", final=True)
     return _positive(words)
-
-
-def _exclusion(words: str) -> str:
-    """What else than a cine of the left ventricle the words speak of; empty if nothing."""
-    for name, pattern in view_words.EXCLUSIONS:
-        if pattern.search(words):
-            return name
-    if view_words.RIGHT_OUTFLOW.search(words):
-        return "right ventricle only"
-    if view_words.RIGHT.search(words) and not view_words.LEFT.search(words):
-        return "right ventricle only"
-    if view_words.STRESS.search(words) and not view_words.CINE.search(words):
-        return "perfusion (a stress or rest scan without the word cine)"
-    return ""
 
 
 def _positive(words: str) -> Decision:

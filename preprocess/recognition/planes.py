@@ -20,6 +20,7 @@ from itertools import combinations, product
 
 import numpy as np
 
+from preprocess.cines.series import Series, centre
 from preprocess.geometry import Vector, angle_between_lines, unit
 from preprocess.recognition.angles import (
     LONG_AXIS_LIMIT,
@@ -67,6 +68,44 @@ class Plane:
     depth: float = 0.0
     named: View | None = None
 
+    @classmethod
+    def of(cls, series: Series, decision: Decision) -> Plane:
+        """The plane of a series.
+
+        Args:
+            series: its frames.
+            decision: what its name says; views of a lower tier than a name's do not count.
+        """
+        named = decision.view if decision.tier == 3 else None
+        positions = np.array([image.position for image in series.images], dtype=np.float64)
+        along = positions @ series.normal
+        middle = series.images[int(np.argsort(along)[len(along) // 2])]
+        return cls(series.normal, centre(middle), float(np.ptp(along)), named)
+
+    def is_long_axis(self, axis: Vector, *, own_axis: bool) -> bool:
+        """Whether it may be a long axis by its angle.
+
+        Args:
+            axis: long axis, base → apex, `[3]`.
+            own_axis: the axis was measured in this study.
+        """
+        if self.named is View.SAX:
+            return False
+        limit = LONG_AXIS_LIMIT if own_axis or self.named is None else 1.5 * LONG_AXIS_LIMIT
+        return 90.0 - angle_between_lines(self.normal, axis) <= limit
+
+    def line(self, axis: Vector, depth: float, base: Vector) -> tuple[Vector, float]:
+        """The line in which it cuts the short axis: its normal `[2]`, lateral first, and offset in mm.
+
+        Args:
+            axis: long axis, base → apex, `[3]`.
+            depth: of the short axis along it, mm.
+            base: lateral and anterior direction `[2, 3]`, see `across`.
+        """
+        flat = base @ self.normal
+        length = float(np.linalg.norm(flat)) * (1.0 if flat[0] >= 0 else -1.0)
+        return flat / length, float(self.normal @ self.centre - depth * (self.normal @ axis)) / length
+
 
 def judge_planes(planes: Sequence[Plane]) -> list[Decision]:
     """The view of every cine of a study by geometry, with the named ones as anchors."""
@@ -96,7 +135,7 @@ def estimate_axis(planes: Sequence[Plane]) -> tuple[Vector, bool]:
     axis = long_axis(stacks)
     crossing: list[Vector] = []
     for _ in range(3):
-        crossing = [plane.normal for plane in others if _is_long(plane, axis, known=bool(stacks))]
+        crossing = [plane.normal for plane in others if plane.is_long_axis(axis, own_axis=bool(stacks))]
         precision: Vector = np.eye(3) / _AXIS_SPREAD**2
         towards: Vector = POPULATION_AXIS / _AXIS_SPREAD**2
         for normal in crossing:
@@ -123,13 +162,6 @@ def _short_axis_normals(planes: Sequence[Plane]) -> list[Vector]:
     return deep or [plane.normal for plane in seen if tilt(plane) <= SHORT_AXIS_LIMIT]
 
 
-def _is_long(plane: Plane, axis: Vector, *, known: bool) -> bool:
-    if plane.named is View.SAX:
-        return False
-    limit = LONG_AXIS_LIMIT if known or plane.named is None else 1.5 * LONG_AXIS_LIMIT
-    return 90.0 - angle_between_lines(plane.normal, axis) <= limit
-
-
 def misses_left_ventricle(planes: Sequence[Plane], axis: Vector, middle: Vector | None = None) -> list[bool]:
     """Which long-axis planes of a study do not pass through the left ventricle.
 
@@ -144,7 +176,7 @@ def misses_left_ventricle(planes: Sequence[Plane], axis: Vector, middle: Vector 
     """
     base = np.stack(across(axis))
     depth = float(np.mean([plane.centre @ axis for plane in planes])) if planes else 0.0
-    lines = [_line(plane, axis, depth, base) for plane in planes]
+    lines = [plane.line(axis, depth, base) for plane in planes]
     is_right = [middle is not None and _is_right_of(base @ middle, *line) for line in lines]
     meetings = _meetings(lines)
     if len(planes) < 3 or not meetings:
@@ -166,38 +198,33 @@ def _meetings(lines: Sequence[tuple[Vector, float]]) -> list[Vector]:
     ]
 
 
-def _line(plane: Plane, axis: Vector, depth: float, base: Vector) -> tuple[Vector, float]:
-    """The line in which a plane cuts the short axis at a depth (mm): its normal `[2]`, lateral first, and offset."""
-    flat = base @ plane.normal
-    length = float(np.linalg.norm(flat)) * (1.0 if flat[0] >= 0 else -1.0)
-    return flat / length, float(plane.normal @ plane.centre - depth * (plane.normal @ axis)) / length
-
-
 def _is_right_of(middle: Vector, normal: Vector, offset: float) -> bool:
     is_vertical = float(normal[0]) >= np.cos(np.radians(45.0))
     return is_vertical and offset - float(normal @ middle) < -_OFF_AXIS
 
 
 def name_rotations(planes: Sequence[Plane], axis: Vector) -> list[Decision]:
-    """Name long-axis planes by their rotations, together: the most likely views for one common roll of the heart."""
+    """Name long-axis planes by their rotations, together: the most likely views for one common roll of the heart.
+
+    Args:
+        planes: long axes.
+        axis: long axis, base → apex, `[3]`.
+    """
     rotations = [rotation_about(plane.normal, axis) for plane in planes]
+    groups = _groups(rotations)
+    if len(groups) > _MOST_GROUPS:
+        groups = [[index] for index in range(len(planes))]
+        labels = [_best_labels([angle], [[*ROTATIONS]])[0] for angle in rotations]
+    else:
+        middles = [_middle(group, rotations) for group in groups]
+        labels = _best_labels(middles, [_choices([planes[index] for index in group]) for group in groups])
     decisions = [Decision(None, 0.0, "")] * len(planes)
-    for group, (view, margin) in _named_groups(planes, rotations):
+    for group, (view, margin) in zip(groups, labels, strict=True):
         confidence = round(0.8 - 0.4 * float(np.exp(-margin)), 2)
         for index in group:
             reason = f"geometry: long axis, rotated by {rotations[index]:.0f}°"
             decisions[index] = Decision(view, confidence, reason, tier=2)
     return decisions
-
-
-def _named_groups(planes: Sequence[Plane], rotations: Sequence[float]) -> list[tuple[list[int], tuple[View, float]]]:
-    """Planes that are repeats of one view, by their places: the view, and by how much it beats any other."""
-    groups = _groups(rotations)
-    if len(groups) > _MOST_GROUPS:
-        return [([index], _best_labels([angle], [[*ROTATIONS]])[0]) for index, angle in enumerate(rotations)]
-    middles = [_middle([rotations[index] for index in group]) for group in groups]
-    choices = [_choices([planes[index] for index in group]) for group in groups]
-    return list(zip(groups, _best_labels(middles, choices), strict=True))
 
 
 def _groups(rotations: Sequence[float]) -> list[list[int]]:
@@ -214,30 +241,30 @@ def _groups(rotations: Sequence[float]) -> list[list[int]]:
     return groups
 
 
-def _middle(rotations: Sequence[float]) -> float:
-    """The mean of nearly equal rotations, which may lie on both sides of 0° = 180°."""
-    return rotations[0] + float(np.mean([turn(rotation, rotations[0]) for rotation in rotations]))
+def _middle(group: Sequence[int], rotations: Sequence[float]) -> float:
+    """The mean of a group's nearly equal rotations, which may lie on both sides of 0° = 180°."""
+    first = rotations[group[0]]
+    return first + float(np.mean([turn(rotations[index], first) for index in group]))
 
 
 def _choices(planes: Sequence[Plane]) -> list[View]:
+    """The views that repeats of one plane may be: those that they are named, or any long axis."""
     named = {plane.named for plane in planes if plane.named in ROTATIONS}
     return [view for view in ROTATIONS if not named or view in named]
 
 
 def _best_labels(rotations: Sequence[float], choices: Sequence[list[View]]) -> list[tuple[View, float]]:
     """The cheapest views for some rotations, and by how much each beats the best labelling without it."""
-    costs = {labels: _cost(rotations, labels) for labels in product(*choices)}
+    costs: dict[tuple[View, ...], float] = {}
+    for labels in product(*choices):
+        # −log likelihood of the rotations for these views, at the roll that suits them best.
+        errors = np.array([turn(rotation, ROTATIONS[view]) for rotation, view in zip(rotations, labels, strict=True)])
+        roll = errors.sum() / (len(errors) + (_ROTATION_ERROR / _ROLL_SPREAD) ** 2)
+        fit = np.sum((errors - roll) ** 2) / (2 * _ROTATION_ERROR**2) + roll**2 / (2 * _ROLL_SPREAD**2)
+        costs[labels] = float(fit) + _SAME_VIEW * (len(labels) - len(set(labels)))
     best = min(costs, key=lambda labels: costs[labels])
     margins = []
     for index, view in enumerate(best):
         others = [cost for labels, cost in costs.items() if labels[index] is not view]
         margins.append(min(others) - costs[best] if others else np.inf)
     return list(zip(best, margins, strict=True))
-
-
-def _cost(rotations: Sequence[float], labels: Sequence[View]) -> float:
-    """−log likelihood of the rotations for these views, at the roll that suits them best."""
-    errors = np.array([turn(rotation, ROTATIONS[view]) for rotation, view in zip(rotations, labels, strict=True)])
-    roll = errors.sum() / (len(errors) + (_ROTATION_ERROR / _ROLL_SPREAD) ** 2)
-    fit = np.sum((errors - roll) ** 2) / (2 * _ROTATION_ERROR**2) + roll**2 / (2 * _ROLL_SPREAD**2)
-    return float(fit) + _SAME_VIEW * (len(labels) - len(set(labels)))

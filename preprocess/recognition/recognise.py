@@ -7,9 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 
-import numpy as np
-
-from preprocess.cines.series import MIN_PHASES, Series, centre
+from preprocess.cines.series import Series
 from preprocess.recognition.names import Decision, by_description
 from preprocess.recognition.planes import Plane, estimate_axis, judge_planes
 from preprocess.recognition.site_rules import SiteRules
@@ -17,8 +15,6 @@ from preprocess.recognition.words import LONGEST
 from preprocess.store.views import View
 
 __all__ = ["decide", "described", "recognise"]
-
-_LONGEST_BEAT = 3000.0  # ms between the first and the last trigger time of a cine: 20 beats a minute
 
 _EXCLUDED_TYPES = {
     "LOCALIZER": "localiser or scout",
@@ -81,8 +77,8 @@ def recognise(series: Sequence[Series], is_cine: Sequence[bool], rules: SiteRule
     """
     decisions = [decide(group, rules) for group in series]
     undecided = [index for index, decision in enumerate(decisions) if is_cine[index] and not decision.final]
-    judged = [index for index in undecided if decisions[index].view or _is_gated(series[index])]
-    planes = [_plane(series[index], decisions[index]) for index in judged]
+    judged = [index for index in undecided if decisions[index].view or series[index].is_gated]
+    planes = [Plane.of(series[index], decisions[index]) for index in judged]
     _, is_own = estimate_axis(planes)
     for index, seen in zip(judged, judge_planes(planes), strict=True):
         decisions[index] = _settle(decisions[index], seen, is_own)
@@ -90,24 +86,6 @@ def recognise(series: Sequence[Series], is_cine: Sequence[bool], rules: SiteRule
         reason = f"{decisions[index].reason}; no trigger times of one heart beat"
         decisions[index] = replace(decisions[index], reason=reason)
     return decisions
-
-
-def _is_gated(series: Series) -> bool:
-    """True where the frames are spread over a heart beat; perfusion and other dynamics are not.
-
-    Where no frame states a time, the number of cardiac phases that the scanner declares decides.
-    """
-    times = {image.trigger_time for image in series.images if np.isfinite(image.trigger_time)}
-    if not times:
-        return max(image.phases for image in series.images) >= MIN_PHASES
-    return len(times) >= MIN_PHASES and max(times) - min(times) <= _LONGEST_BEAT
-
-
-def _plane(series: Series, decision: Decision) -> Plane:
-    positions = np.array([image.position for image in series.images], dtype=np.float64)
-    along = positions @ series.normal
-    first = series.images[int(np.argsort(along)[len(along) // 2])]
-    return Plane(series.normal, centre(first), float(np.ptp(along)), decision.view if decision.tier == 3 else None)
 
 
 def _settle(decision: Decision, seen: Decision, own_axis: bool) -> Decision:

@@ -45,6 +45,37 @@ class SiteRule:
     pattern: re.Pattern[str] | None
     view: View | None
 
+    @classmethod
+    def of(cls, entry: Any, where: str) -> SiteRule:
+        """Read and check an entry of a file.
+
+        Args:
+            entry: as YAML gives it.
+            where: what an error names: file and number.
+
+        Raises:
+            PreprocessError: it cannot be used.
+        """
+        if not isinstance(entry, dict):
+            raise PreprocessError(f"{where} has no fields", "it needs match or pattern, and view")
+        unknown = sorted(str(name) for name in entry if name not in _FIELDS)
+        if unknown:
+            raise PreprocessError(f"{where} has an unknown field {unknown[0][:40]!r}", f"known: {sorted(_FIELDS)}")
+        for name, value in entry.items():
+            if not isinstance(value, str):
+                raise PreprocessError(f"{where}: {name} is not a text", "put it in quotes")
+        if ("match" in entry) == ("pattern" in entry):
+            raise PreprocessError(f"{where} needs either match or pattern", "give one of them")
+        view = entry.get("view", "").strip().upper()
+        if view not in _VIEWS:
+            raise PreprocessError(f"{where}: view is not one of 4CH, 3CH, 2CH, SAX, none", "give one of them")
+        if "pattern" in entry:
+            return cls("", safe_pattern(entry["pattern"], where), _VIEWS[view])
+        key = _key(entry["match"])
+        if not key:
+            raise PreprocessError(f"{where}: match has no letter or digit", "give the whole description")
+        return cls(key, None, _VIEWS[view])
+
     def matches(self, key: str, words: str) -> bool:
         """True where a description, as a key and in its normal form, is meant by the rule."""
         return key == self.key if self.pattern is None else self.pattern.search(words) is not None
@@ -65,7 +96,7 @@ class SiteRules:
             PreprocessError: no such file, not YAML, or an entry that cannot be used; the entry's number is named.
         """
         entries = _entries(path)
-        rules = tuple(_rule(entry, f"{path}, rule {number}") for number, entry in enumerate(entries, start=1))
+        rules = tuple(SiteRule.of(entry, f"{path}, rule {number}") for number, entry in enumerate(entries, start=1))
         said = [(rule.key, rule.pattern.pattern if rule.pattern else "", str(rule.view)) for rule in rules]
         return SiteRules(hashlib.sha256(repr(said).encode()).hexdigest(), rules)
 
@@ -122,25 +153,3 @@ def _entries(path: Path) -> list[Any]:
     if len(content) > _MOST_RULES:
         raise PreprocessError(f"{path} has more than {_MOST_RULES} rules", "say several names in one pattern")
     return content
-
-
-def _rule(entry: Any, where: str) -> SiteRule:
-    if not isinstance(entry, dict):
-        raise PreprocessError(f"{where} has no fields", "it needs match or pattern, and view")
-    unknown = sorted(str(name) for name in entry if name not in _FIELDS)
-    if unknown:
-        raise PreprocessError(f"{where} has an unknown field {unknown[0][:40]!r}", f"known: {sorted(_FIELDS)}")
-    for name, value in entry.items():
-        if not isinstance(value, str):
-            raise PreprocessError(f"{where}: {name} is not a text", "put it in quotes")
-    if ("match" in entry) == ("pattern" in entry):
-        raise PreprocessError(f"{where} needs either match or pattern", "give one of them")
-    view = entry.get("view", "").strip().upper()
-    if view not in _VIEWS:
-        raise PreprocessError(f"{where}: view is not one of 4CH, 3CH, 2CH, SAX, none", "give one of them")
-    if "pattern" in entry:
-        return SiteRule("", safe_pattern(entry["pattern"], where), _VIEWS[view])
-    key = _key(entry["match"])
-    if not key:
-        raise PreprocessError(f"{where}: match has no letter or digit", "give the whole description")
-    return SiteRule(key, None, _VIEWS[view])

@@ -14,17 +14,13 @@ from preprocess.store.views import View
 
 __all__ = [
     "CINE",
-    "EXCLUSIONS",
-    "LEFT",
     "LEVEL",
     "LONGEST",
     "OUTFLOW",
-    "RIGHT",
-    "RIGHT_OUTFLOW",
     "STILL",
-    "STRESS",
     "VARIANTS",
     "VIEWS",
+    "exclusion",
     "normalise",
 ]
 
@@ -103,20 +99,20 @@ _EXCLUDING: tuple[tuple[str, str], ...] = (
     ("three-dimensional or static scan", r"3 d\w*|vibe|lava|nav\w*|ss|sshot|single ?shot|mip|reference|ref"),
 )
 
-EXCLUSIONS = tuple((name, re.compile(rf"\b(?:{pattern})\b")) for name, pattern in _EXCLUDING)
+_EXCLUSIONS = tuple((name, re.compile(rf"\b(?:{pattern})\b")) for name, pattern in _EXCLUDING)
 
 # The right ventricle alone: its outflow tract, or its name where the left one is not named as well.
-RIGHT_OUTFLOW = re.compile(r"\b(?:rv[oia]t|rvaf|tsvd|vsvd|ccvd|(?:rv|right) ?outflow\w*)\b")
-RIGHT = re.compile(
+_RIGHT_OUTFLOW = re.compile(r"\b(?:rv[oia]t|rvaf|tsvd|vsvd|ccvd|(?:rv|right) ?outflow\w*)\b")
+_RIGHT = re.compile(
     r"\b(?:rv|right ventr\w*|ventr\w+ (?:droit|derecho|destro|direito)|recht\w+ \w*ventr\w*"
     rf"|{_CHAMBER} (?:d\w{{1,2}} )?vd|vd [2-4] {_CHAMBER})\b"
 )
-LEFT = re.compile(r"\b(?:lv|vg|vi|ve|vsx?|left|gauche|link\w*|izq\w*|sinistr\w*|esq\w*|bi ?v\w*)\b")
+_LEFT = re.compile(r"\b(?:lv|vg|vi|ve|vsx?|left|gauche|link\w*|izq\w*|sinistr\w*|esq\w*|bi ?v\w*)\b")
 
 CINE = re.compile(r"\b(?:cines?|kino|kine|film|fiesta|s?b ?ffe|s?b ?tfe|b?ssfp|retro)\b")
 STILL = re.compile(r"\b(?:tru ?fi(?: ?sp)?|true ?fisp|tf ?i(?: ?sp)?)\b")  # balanced, but not by itself a cine
 LEVEL = re.compile(r"\b(?:mid|mitte|medio|base|basal|basis|apex|apical|apice|spitze)\b")
-STRESS = re.compile(r"\b(?:stress|rest|repos\w*|riposo|repouso|ruhe|rust|belast\w*|esfuerzo|effort|sforzo)\b")
+_STRESS = re.compile(r"\b(?:stress|rest|repos\w*|riposo|repouso|ruhe|rust|belast\w*|esfuerzo|effort|sforzo)\b")
 OUTFLOW = re.compile(
     r"\b(?:lvot|lvat|tsvi|vsve|ccvg|(?:lv|left) ?outflow\w*|outflow tract|ausfluss\w*|\w*efflusso"
     r"|chambre de chasse|uitstroom\w*|tracto de sa[il]\w+)\b"
@@ -164,3 +160,21 @@ def normalise(description: str) -> str:
     words = re.sub(rf"\b{_SAX}\b", "sax", words)
     words = re.sub(rf"\b{_LAX}\b", "lax", words)
     return _ABBREVIATED_SAX.sub("sax", words) if "cine" in words.split() else words
+
+
+def exclusion(words: str) -> str:
+    """What else than a cine of the left ventricle the words speak of; empty if nothing.
+
+    Args:
+        words: the normal form of a description, see `normalise`.
+    """
+    for name, pattern in _EXCLUSIONS:
+        if pattern.search(words):
+            return name
+    if _RIGHT_OUTFLOW.search(words):
+        return "right ventricle only"
+    if _RIGHT.search(words) and not _LEFT.search(words):
+        return "right ventricle only"
+    if _STRESS.search(words) and not CINE.search(words):
+        return "perfusion (a stress or rest scan without the word cine)"
+    return ""

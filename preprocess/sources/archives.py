@@ -215,21 +215,18 @@ def _zip(path: Path, limits: Limits, wanted: Container[int]) -> Iterator[Member 
     try:
         with _reading(), zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
-            _check_zip(entries, path.stat().st_size, limits)
+            sizes = [info.file_size for info in entries]
+            if len(entries) > limits.members:
+                raise PreprocessError(f"archive has more than {limits.members} entries (refused)")
+            if max(sizes, default=0) > limits.member_bytes:
+                raise PreprocessError("archive has an entry beyond the size limit (refused)")
+            if sum(sizes) > max(limits.ratio_floor, path.stat().st_size * limits.ratio):
+                raise PreprocessError("archive unpacks to far more than its size (refused as a decompression bomb)")
             for index, info in enumerate(sorted(entries, key=lambda entry: entry.filename)):
                 if not info.is_dir() and index in wanted:
                     yield _zip_member(archive, info, index)
     except DamagedFileError:
         yield Skipped("archive is damaged: what follows in it was not read")
-
-
-def _check_zip(entries: list[zipfile.ZipInfo], packed: int, limits: Limits) -> None:
-    if len(entries) > limits.members:
-        raise PreprocessError(f"archive has more than {limits.members} entries (refused)")
-    if any(info.file_size > limits.member_bytes for info in entries):
-        raise PreprocessError("archive has an entry beyond the size limit (refused)")
-    if sum(info.file_size for info in entries) > max(limits.ratio_floor, packed * limits.ratio):
-        raise PreprocessError("archive unpacks to far more than its size (refused as a decompression bomb)")
 
 
 def _zip_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, index: int) -> Member | Skipped:

@@ -42,18 +42,18 @@ class Source:
 
     def fingerprint(self, key: SiteKey, options: str = "") -> str:
         """Changes when a file is added, changed or removed, or the options do."""
-        return key.source("\n".join([*(_state(path) for path in self.paths), options]))
-
-
-def _state(path: Path) -> str:
-    try:
-        if path.is_dir():
-            entries = sorted((entry.name, entry.stat()) for entry in os.scandir(path) if entry.is_file())
-            return repr([(name, stat.st_size, stat.st_mtime_ns) for name, stat in entries])
-        stat = path.stat()
-        return f"{stat.st_size} {stat.st_mtime_ns}"
-    except OSError:
-        return "unreadable"
+        states: list[str] = []
+        for path in self.paths:
+            try:
+                if path.is_dir():
+                    entries = sorted((entry.name, entry.stat()) for entry in os.scandir(path) if entry.is_file())
+                    states.append(repr([(name, stat.st_size, stat.st_mtime_ns) for name, stat in entries]))
+                else:
+                    stat = path.stat()
+                    states.append(f"{stat.st_size} {stat.st_mtime_ns}")
+            except OSError:
+                states.append("unreadable")
+        return key.source("\n".join([*states, options]))
 
 
 @dataclass(frozen=True)

@@ -30,18 +30,14 @@ def count_entries(path: Path, limit: int) -> int:
     """
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            return _count(data, limit)
+            place, stop = _directory(data)
+            count = 0
+            while 0 <= place <= stop - _ENTRY_SIZE and data[place : place + 4] == _ENTRY and count <= limit:
+                place += _ENTRY_SIZE + sum(struct.unpack_from("<3H", data, place + 28))
+                count += 1
+            return count
     except (OSError, ValueError):  # an empty file cannot be mapped
         return 0
-
-
-def _count(data: mmap.mmap, limit: int) -> int:
-    place, stop = _directory(data)
-    count = 0
-    while 0 <= place <= stop - _ENTRY_SIZE and data[place : place + 4] == _ENTRY and count <= limit:
-        place += _ENTRY_SIZE + sum(struct.unpack_from("<3H", data, place + 28))
-        count += 1
-    return count
 
 
 def _directory(data: mmap.mmap) -> tuple[int, int]:

@@ -121,33 +121,26 @@ def write_record(store: Path, record: Record) -> None:
 def read_records(store: Path) -> Iterator[Record]:
     """The records of a store in the order of their sources; what is no record of this version is passed over."""
     for path in sorted((store / ".ledger").glob("*.json")):
-        record = _read(path)
-        if record is not None:
-            yield record
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):  # removed since, or damaged
+            continue
+        if _is_record(content):
+            yield Record(
+                content["source"],
+                content["fingerprint"],
+                tuple(content["parts"]),
+                tuple((patient, study) for patient, study in content["studies"]),
+                tuple(content["sizes"]),
+                tuple((patient, study) for patient, study in content["seen"]),
+                tuple(Row(**row) for row in content["rows"]),
+                content["known"],
+            )
 
 
 def read_index(store: Path) -> dict[str, Record]:
     """The records of a store by source, without their rows."""
     return {record.source: replace(record, rows=()) for record in read_records(store)}
-
-
-def _read(path: Path) -> Record | None:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):  # removed since, or damaged
-        return None
-    if not _is_record(content):
-        return None
-    return Record(
-        content["source"],
-        content["fingerprint"],
-        tuple(content["parts"]),
-        tuple((patient, study) for patient, study in content["studies"]),
-        tuple(content["sizes"]),
-        tuple((patient, study) for patient, study in content["seen"]),
-        tuple(Row(**row) for row in content["rows"]),
-        content["known"],
-    )
 
 
 def _is_record(content: Any) -> bool:
@@ -202,17 +195,13 @@ def read_ledger(store: Path) -> Iterator[Row]:
         raise PreprocessError(f"no ledger at {path}", _REMEDY)
     try:
         for cells in iter_rows(path, LEDGER_COLUMNS):
-            yield _row(cells)
+            values: dict[str, Any] = {name: cells[name] for name in LEDGER_COLUMNS}
+            for name in ("confidence", "position_mm"):
+                values[name] = float(cells[name]) if cells[name] else None
+            for name in ("n_files", "n_frames"):
+                values[name] = int(cells[name])
+            yield Row(**values)
     except MachineError:
         raise
     except (PreprocessError, ValueError) as error:  # ValueError: a cell that is no number
         raise DamagedFileError(f"{path} is no ledger ({type(error).__name__})", _REMEDY) from None
-
-
-def _row(cells: dict[str, str]) -> Row:
-    values: dict[str, Any] = {name: cells[name] for name in LEDGER_COLUMNS}
-    for name in ("confidence", "position_mm"):
-        values[name] = float(cells[name]) if cells[name] else None
-    for name in ("n_files", "n_frames"):
-        values[name] = int(cells[name])
-    return Row(**values)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final
@@ -114,10 +115,19 @@ def build_manifest(store: Path, progress: Callable[[int, int], None] | None = No
         progress: called with (finished, total) studies.
     """
     studies = list(studies_in(store))
-    known, written = _written(store)
+    # The store's own manifest and when it was written; an empty table where there is none to rely on.
+    path, written = store / _PARQUET, 0.0
+    known = pd.DataFrame(columns=list(MANIFEST_COLUMNS)).astype(MANIFEST_COLUMNS)
+    if path.is_file():
+        with suppress(DamagedFileError):  # made anew from the files
+            table = read_parquet(path)
+            if list(table.columns) == list(MANIFEST_COLUMNS):
+                known, written = table, path.stat().st_mtime
     old = set(known["study"])
-    fresh = [
-        (patient, study) for patient, study in studies if study not in old or _changed(store, patient, study, written)
+    fresh = [  # the clocks of file systems are coarse
+        (patient, study)
+        for patient, study in studies
+        if study not in old or study_path(store, patient, study).stat().st_mtime > written - _COARSE
     ]
     rows: list[ManifestRow] = []
     for count, (patient, study) in enumerate(fresh, start=1):
@@ -125,28 +135,10 @@ def build_manifest(store: Path, progress: Callable[[int, int], None] | None = No
         if progress:
             progress(count, len(fresh))
     taken_over = {study for _, study in studies} - {study for _, study in fresh}
-    table = pd.DataFrame(map(vars, rows), columns=list(MANIFEST_COLUMNS)).astype(MANIFEST_COLUMNS)
-    both = pd.concat([known[known["study"].isin(taken_over)], table]).astype(MANIFEST_COLUMNS)
+    fresh_table = pd.DataFrame(map(vars, rows), columns=list(MANIFEST_COLUMNS)).astype(MANIFEST_COLUMNS)
+    both = pd.concat([known[known["study"].isin(taken_over)], fresh_table]).astype(MANIFEST_COLUMNS)
     ordered: pd.DataFrame = both.sort_values(["study", "view", "slice"], ignore_index=True)
     return ordered
-
-
-def _written(store: Path) -> tuple[pd.DataFrame, float]:
-    """The store's own manifest and when it was written; an empty table where there is none to rely on."""
-    path = store / _PARQUET
-    if path.is_file():
-        try:
-            table = read_parquet(path)
-            if list(table.columns) == list(MANIFEST_COLUMNS):
-                return table, path.stat().st_mtime
-        except DamagedFileError:  # made anew from the files
-            pass
-    return pd.DataFrame(columns=list(MANIFEST_COLUMNS)).astype(MANIFEST_COLUMNS), 0.0
-
-
-def _changed(store: Path, patient: str, study: str, since: float) -> bool:
-    """True for a file that may be newer than a time; the clocks of file systems are coarse."""
-    return study_path(store, patient, study).stat().st_mtime > since - _COARSE
 
 
 def _rows(store: Path, patient: str, study: str) -> Iterator[ManifestRow]:
@@ -192,7 +184,16 @@ def read_manifest(store: Path) -> pd.DataFrame:
         MachineError: the machine could not read it.
     """
     path = _path(store)
-    return _read_csv(path) if path.suffix == ".csv" else read_parquet(path, _REMEDY)
+    if path.suffix != ".csv":
+        return read_parquet(path, _REMEDY)
+    try:
+        table: pd.DataFrame = pd.read_csv(path, dtype=MANIFEST_COLUMNS)
+    except ValueError as error:  # no UTF-8, no table, or a cell that is no number
+        raise DamagedFileError(f"{path} is no clip manifest ({type(error).__name__})", _REMEDY) from error
+    except OSError as error:
+        raise MachineError(f"{path} cannot be read: {machine_fault(error)}") from error
+    filled: pd.DataFrame = table.fillna({name: "" for name, kind in MANIFEST_COLUMNS.items() if kind == "str"})
+    return filled
 
 
 def checked_manifest(path: Path) -> pd.DataFrame:
@@ -226,17 +227,6 @@ def _path(store: Path) -> Path:
     if not path.is_file():
         raise PreprocessError(f"no clip manifest at {path}", "make the store with cmr-preprocess convert")
     return path
-
-
-def _read_csv(path: Path) -> pd.DataFrame:
-    try:
-        table: pd.DataFrame = pd.read_csv(path, dtype=MANIFEST_COLUMNS)
-    except ValueError as error:  # no UTF-8, no table, or a cell that is no number
-        raise DamagedFileError(f"{path} is no clip manifest ({type(error).__name__})", _REMEDY) from error
-    except OSError as error:
-        raise MachineError(f"{path} cannot be read: {machine_fault(error)}") from error
-    filled: pd.DataFrame = table.fillna({name: "" for name, kind in MANIFEST_COLUMNS.items() if kind == "str"})
-    return filled
 
 
 _FITS: dict[str, Callable[[Any], bool]] = {

@@ -96,35 +96,28 @@ def write_study(store: Path, study: Study) -> Path:
     """
     path = study_path(store, study.patient, study.study)
     with replacing(path) as temporary, h5py.File(temporary, "w", libver="v110") as file:
-        hashes = {view: _write_stack(file, view, stack) for view, stack in study.views.items()}
-        _write_info(file, study.info, study_sha256(hashes))
+        hashes: dict[View, list[str]] = {}
+        for view, stack in study.views.items():
+            data = file.create_dataset(
+                view.value,
+                data=stack.pixels,
+                chunks=(1, *stack.pixels.shape[1:]),
+                **hdf5plugin.Blosc(cname="zstd", clevel=5, shuffle=hdf5plugin.Blosc.BITSHUFFLE),
+            )
+            for attribute in _STACK:
+                data.attrs[attribute.name] = getattr(stack, attribute.name)
+            if stack.intensity_percentiles is not None:
+                data.attrs[INTENSITY_PERCENTILES.name] = stack.intensity_percentiles
+            if stack.pixels.dtype == np.uint16:
+                data.attrs[PERCENTILE_WINDOW.name] = percentile_window(stack.pixels, stack.n_frames)
+            hashes[view] = [slice_sha256(stack, index) for index in range(len(stack.pixels))]
+            data.attrs[SLICE_SHA256.name] = hashes[view]
+        file.attrs[SCHEMA.name] = SCHEMA_VERSION
+        file.attrs[SOFTWARE_VERSION.name] = __version__
+        for attribute in _INFO:
+            file.attrs[attribute.name] = getattr(study.info, attribute.name)
+        file.attrs[FILE_SHA256.name] = study_sha256(hashes)
     return path
-
-
-def _write_info(file: h5py.File, info: StudyInfo, sha256: str) -> None:
-    file.attrs[SCHEMA.name] = SCHEMA_VERSION
-    file.attrs[SOFTWARE_VERSION.name] = __version__
-    for attribute in _INFO:
-        file.attrs[attribute.name] = getattr(info, attribute.name)
-    file.attrs[FILE_SHA256.name] = sha256
-
-
-def _write_stack(file: h5py.File, view: View, stack: CineStack) -> list[str]:
-    data = file.create_dataset(
-        view.value,
-        data=stack.pixels,
-        chunks=(1, *stack.pixels.shape[1:]),
-        **hdf5plugin.Blosc(cname="zstd", clevel=5, shuffle=hdf5plugin.Blosc.BITSHUFFLE),
-    )
-    for attribute in _STACK:
-        data.attrs[attribute.name] = getattr(stack, attribute.name)
-    if stack.intensity_percentiles is not None:
-        data.attrs[INTENSITY_PERCENTILES.name] = stack.intensity_percentiles
-    if stack.pixels.dtype == np.uint16:
-        data.attrs[PERCENTILE_WINDOW.name] = percentile_window(stack.pixels, stack.n_frames)
-    hashes = [slice_sha256(stack, index) for index in range(len(stack.pixels))]
-    data.attrs[SLICE_SHA256.name] = hashes
-    return hashes
 
 
 def open_study(store: Path, patient: str, study: str) -> h5py.File:
@@ -230,7 +223,10 @@ def read_study(store: Path, patient: str, study: str, *, with_pixels: bool = Tru
         MachineError: the machine could not read it.
     """
     with open_study(store, patient, study) as file:
-        info = {attribute.name: _plain(attribute_value(file, attribute)) for attribute in _INFO}
+        info: dict[str, Any] = {}
+        for attribute in _INFO:
+            value = attribute_value(file, attribute)
+            info[attribute.name] = value.item() if isinstance(value, np.generic) else value
         views = {view: _read_stack(data, with_pixels) for view, data in views_in(file).items()}
     return Study(patient, study, views, StudyInfo(**info))
 
@@ -258,11 +254,15 @@ def read_clip(file: h5py.File, view: str, index: int) -> npt.NDArray[Any]:
 
 
 def read_slice(data: h5py.Dataset, index: int) -> npt.NDArray[Any]:
-    """The same from the data set of a view.
+    """The same from the data set of a view, `[frame, row, col]`.
 
     Args:
-        data: from `view_data`.
+        data: from `view_data`, `[slice, frame, row, col]`.
         index: slice.
+
+    Raises:
+        PreprocessError: the study has no such slice.
+        DamagedFileError: it is damaged.
     """
     counts = attribute_value(data, N_FRAMES)
     if not 0 <= index < len(counts):
@@ -273,7 +273,3 @@ def read_slice(data: h5py.Dataset, index: int) -> npt.NDArray[Any]:
     with reading_hdf5(partial(_place_in, data, index), _REMEDY):
         cine: npt.NDArray[Any] = data[index]
     return cine[:n_frames]
-
-
-def _plain(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value

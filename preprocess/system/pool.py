@@ -49,7 +49,12 @@ def work(
         workers: processes; 0 to work in this one.
     """
     if workers == 0:
-        yield from (_here(function, task) for task in tasks)
+        for task in tasks:
+            try:
+                done: Done[Task, Result] | Failed[Task] = Done(task, function(task))
+            except Exception as error:  # noqa: BLE001 - whatever a worker would hand back
+                done = Failed(task, error)
+            yield done
         return
     waiting = deque(tasks)
     suspects: list[Task] = []
@@ -67,13 +72,6 @@ def work(
 def n_cores() -> int:
     """Processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _here(function: Callable[[Task], Result], task: Task) -> Done[Task, Result] | Failed[Task]:
-    try:
-        return Done(task, function(task))
-    except Exception as error:  # noqa: BLE001 - whatever a worker would hand back
-        return Failed(task, error)
 
 
 def _drain(

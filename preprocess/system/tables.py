@@ -23,6 +23,7 @@ __all__ = [
 ]
 
 _DELIMITERS = (",", ";", "\t")
+_QUOTES = "put quotes around fields with commas, quotes or line breaks"
 
 
 def read_rows(path: Path, required: Sequence[str] = ()) -> list[dict[str, str]]:
@@ -52,19 +53,21 @@ def iter_rows(path: Path, required: Sequence[str] = ()) -> Iterator[dict[str, st
     """
     with _reading(path), path.open(encoding="utf-8-sig") as file:
         first = file.readline()
-        delimiter = max(_DELIMITERS, key=lambda sign: len(set(required) & set(_header(first, sign))))
+        names = {sign: {name.strip().strip('"') for name in first.split(sign)} for sign in _DELIMITERS}
+        delimiter = max(_DELIMITERS, key=lambda sign: len(names[sign].intersection(required)))
         reader = csv.reader(chain([first], file), delimiter=delimiter, strict=True)
         try:
             header = [name.strip() for name in next(reader, [])]
             _check_header(path, header, required)
             for fields in reader:
-                if fields:
-                    yield _row(path, header, fields, reader.line_num)
+                if not fields:
+                    continue
+                if len(fields) != len(header):
+                    problem = f"{len(fields)} fields where the header has {len(header)}"
+                    raise DamagedFileError(f"{path}, row ending at line {reader.line_num}: {problem}", _QUOTES)
+                yield dict(zip(header, fields, strict=True))
         except csv.Error as error:
-            raise DamagedFileError(
-                f"{path}, line {reader.line_num}: {error}",
-                "put quotes around fields with commas, quotes or line breaks",
-            ) from None
+            raise DamagedFileError(f"{path}, line {reader.line_num}: {error}", _QUOTES) from None
 
 
 def read_text(path: Path) -> str:
@@ -91,10 +94,6 @@ def _reading(path: Path) -> Iterator[None]:
         raise MachineError(f"{path} is not readable: {error.strerror}", "name a file you may read") from None
 
 
-def _header(line: str, delimiter: str) -> list[str]:
-    return [name.strip().strip('"') for name in line.split(delimiter)]
-
-
 def _check_header(path: Path, header: Sequence[str], required: Sequence[str]) -> None:
     missing = [name for name in required if name not in header]
     if missing:
@@ -104,15 +103,6 @@ def _check_header(path: Path, header: Sequence[str], required: Sequence[str]) ->
     doubled = sorted({name for name in header if header.count(name) > 1})
     if doubled:
         raise PreprocessError(f"{path} has column {', '.join(doubled)} more than once", "rename or remove one")
-
-
-def _row(path: Path, header: Sequence[str], fields: Sequence[str], line: int) -> dict[str, str]:
-    if len(fields) != len(header):
-        raise DamagedFileError(
-            f"{path}, row ending at line {line}: {len(fields)} fields where the header has {len(header)}",
-            "put quotes around fields with commas, quotes or line breaks",
-        )
-    return dict(zip(header, fields, strict=True))
 
 
 def csv_text(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

@@ -67,30 +67,26 @@ def read_form(block: bytes) -> Form:
     try:
         with quiet(("nibabel.global",), logging.CRITICAL + 1):
             header: Any = nib.Nifti1Header(block)  # type: ignore[no-untyped-call]
-            return _read_form(header)
+            shape = _shape(header)
+            kind = header.get_data_dtype()
+            if kind.kind not in "iuf" or kind.itemsize > 8:
+                raise PreprocessError("NIfTI file of complex numbers, colours or long doubles")
+            offset = float(header["vox_offset"])
+            if not HEADER_BYTES <= offset <= _MOST_OFFSET:
+                raise ValueError("offset")
+            slope, intercept = header.get_slope_inter()
+            space, time = header.get_xyzt_units()
+            return Form(
+                shape=shape,
+                kind=kind,
+                offset=int(offset),
+                slope=1.0 if slope is None else float(slope),
+                intercept=0.0 if intercept is None else float(intercept),
+                affine=_affine(header) * _MM[space],
+                step=float(header["pixdim"][4]) * _MS.get(time, math.nan),
+            )
     except (HeaderDataError, WrapStructError, ValueError, OverflowError, ArithmeticError, KeyError) as error:
         raise PreprocessError("damaged NIfTI file (its header makes no sense)") from error
-
-
-def _read_form(header: Any) -> Form:
-    shape = _shape(header)
-    kind = header.get_data_dtype()
-    if kind.kind not in "iuf" or kind.itemsize > 8:
-        raise PreprocessError("NIfTI file of complex numbers, colours or long doubles")
-    offset = float(header["vox_offset"])
-    if not HEADER_BYTES <= offset <= _MOST_OFFSET:
-        raise ValueError("offset")
-    slope, intercept = header.get_slope_inter()
-    space, time = header.get_xyzt_units()
-    return Form(
-        shape=shape,
-        kind=kind,
-        offset=int(offset),
-        slope=1.0 if slope is None else float(slope),
-        intercept=0.0 if intercept is None else float(intercept),
-        affine=_affine(header) * _MM[space],
-        step=float(header["pixdim"][4]) * _MS.get(time, math.nan),
-    )
 
 
 def _shape(header: Any) -> tuple[int, int, int, int]:

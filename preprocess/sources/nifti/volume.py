@@ -6,7 +6,7 @@ import gzip
 import io
 import math
 import zlib
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -49,38 +49,31 @@ def read_stack(data: bytes, bits: Bits) -> CineStack:
         PreprocessError: not a NIfTI-1 file, damaged, of absurd size, or no cine.
     """
     try:
-        with _unpacked(data) as file:
+        is_packed, raw = data[:2] == _GZIP, io.BytesIO(data)
+        with gzip.GzipFile(fileobj=raw) if is_packed else raw as file:
             form = read_form(file.read(HEADER_BYTES))
             _check_plane(form.affine)
-            _check_size(form, len(data) * (_BEST_RATIO if data[:2] == _GZIP else 1))
-            values = _values(file, form)
+            # Nothing is allocated that the file cannot hold: its values would only fill the memory.
+            if math.prod(form.shape) > _MOST_VOXELS or form.size > _MOST_BYTES:
+                raise PreprocessError("NIfTI file of absurd size (refused)")
+            if form.offset + form.size > len(data) * (_BEST_RATIO if is_packed else 1):
+                raise PreprocessError("truncated NIfTI file (fewer values than its header says)")
+            file.read(form.offset - HEADER_BYTES)
+            content = file.read(form.size)
+            if len(content) < form.size:
+                raise PreprocessError("truncated NIfTI file (fewer values than its header says)")
+            file.read(1)  # the end: gzip compares its checksum here
     except (EOFError, OSError, zlib.error) as error:
         raise PreprocessError("damaged NIfTI file (it cannot be unpacked)") from error
-    values, affine = _as_scanned(values, form.affine)
+    x, y, z, t = form.shape
+    stored: npt.NDArray[Any] = np.frombuffer(content, dtype=form.kind).reshape(t, z, y, x).swapaxes(0, 1)
+    values, affine = _as_scanned(stored, form.affine)
     return _stack(values, affine, form, bits)
 
 
 def is_short_axis(orientation: Vector) -> bool:
     """True where the plane `[6]` is short axis in most patients; axial planes, which stand for "unknown", are not."""
     return by_geometry([float(value) for value in orientation], long_axis([]), own_axis=False).view is View.SAX
-
-
-def _unpacked(data: bytes) -> BinaryIO:
-    packed = io.BytesIO(data)
-    return gzip.GzipFile(fileobj=packed) if data[:2] == _GZIP else packed  # type: ignore[return-value]
-
-
-def _check_size(form: Form, capacity: int) -> None:
-    """Refuse what would only fill the memory: nothing is allocated that the file cannot hold.
-
-    Args:
-        form: the header.
-        capacity: bytes that the file can unpack to.
-    """
-    if math.prod(form.shape) > _MOST_VOXELS or form.size > _MOST_BYTES:
-        raise PreprocessError("NIfTI file of absurd size (refused)")
-    if form.offset + form.size > capacity:
-        raise PreprocessError("truncated NIfTI file (fewer values than its header says)")
 
 
 def _check_plane(affine: npt.NDArray[np.float64]) -> None:
@@ -93,18 +86,6 @@ def _check_plane(affine: npt.NDArray[np.float64]) -> None:
     raise PreprocessError("NIfTI file without geometry (its axes are not at right angles, or have no length)")
 
 
-def _values(file: BinaryIO, form: Form) -> npt.NDArray[Any]:
-    """The stored numbers `[slice, frame, row, col]`."""
-    file.read(form.offset - HEADER_BYTES)
-    data = file.read(form.size)
-    if len(data) < form.size:
-        raise PreprocessError("truncated NIfTI file (fewer values than its header says)")
-    file.read(1)  # the end: gzip compares its checksum here
-    x, y, z, t = form.shape
-    values: npt.NDArray[Any] = np.frombuffer(data, dtype=form.kind).reshape(t, z, y, x).swapaxes(0, 1)
-    return values
-
-
 def _as_scanned(
     values: npt.NDArray[Any], affine: npt.NDArray[np.float64]
 ) -> tuple[npt.NDArray[Any], npt.NDArray[np.float64]]:
@@ -115,7 +96,8 @@ def _as_scanned(
         affine: `[3, 4]`; its columns are the steps to the next column, row and slice.
     """
     affine = affine.copy()
-    is_backwards = [_dominant(affine[:, axis] * _SCREEN) < 0 for axis in (0, 1)]
+    steps = [affine[:, axis] * _SCREEN for axis in (0, 1)]
+    is_backwards = [float(step[np.argmax(np.abs(step))]) < 0 for step in steps]  # along their main direction
     is_backwards.append(is_short_axis(_orientation(affine)) and float(affine[:, 2] @ long_axis([])) < 0)
     for column, axis in enumerate((3, 2, 0)):
         if is_backwards[column]:
@@ -123,10 +105,6 @@ def _as_scanned(
             affine[:, 3] += affine[:, column] * (values.shape[axis] - 1)
             affine[:, column] *= -1.0
     return values, affine
-
-
-def _dominant(vector: Vector) -> float:
-    return float(vector[np.argmax(np.abs(vector))])
 
 
 def _orientation(affine: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

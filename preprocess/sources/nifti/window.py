@@ -41,7 +41,7 @@ def window(values: Values, slope: float, intercept: float, bits: Bits) -> tuple[
     """
     whole = _whole(values, _WIDEST[bits])
     if whole is None:
-        return _fractions(_finite(values.astype(np.float32) * np.float32(slope) + np.float32(intercept)), bits)
+        return _fractions(values.astype(np.float32) * np.float32(slope) + np.float32(intercept), bits)
     frames = [list(cine) for cine in whole]
     rule = robust_window(frames, None, slope < 0) if bits == 8 else whole_range(frames)
     table = rule.table()
@@ -62,27 +62,24 @@ def _whole(values: Values, widest: int) -> Values | None:
     return whole if int(whole.max()) - int(whole.min()) <= widest else None
 
 
-def _finite(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def _fractions(values: npt.NDArray[np.float32], bits: Bits) -> tuple[_Stored, tuple[float, float]]:
+    """Map the scanner's values, `[slice, frame, row, col]`, to what is stored; they are made finite in place."""
     is_finite = np.isfinite(values)
     if not is_finite.any():
         raise PreprocessError("volume without a finite value")
     low, high = values.min(where=is_finite, initial=np.inf), values.max(where=is_finite, initial=-np.inf)
-    return np.nan_to_num(values, copy=False, nan=float(low), posinf=float(high), neginf=float(low))
-
-
-def _fractions(values: npt.NDArray[np.float32], bits: Bits) -> tuple[_Stored, tuple[float, float]]:
-    levels, kind = (255.0, np.uint8) if bits == 8 else (65_535.0, np.uint16)
-    bottom, top = _ranked(values) if bits == 8 else (float(values.min()), float(values.max()))
+    values = np.nan_to_num(values, copy=False, nan=float(low), posinf=float(high), neginf=float(low))
+    if bits == 8:
+        # The same percentiles as of whole numbers: the smallest value with that share of values at or below it.
+        shares = [values.size * percent / 100.0 for percent in PERCENTILES]
+        first, last = (max(0, math.ceil(share - 1e-6) - 1) for share in shares)  # 48.000000000000007 is 48
+        ordered = np.partition(values, (first, last), axis=None)
+        bottom, top = float(ordered[first]), float(ordered[last])
+    else:
+        bottom, top = float(values.min()), float(values.max())
     top = top if top > bottom else bottom + 1.0
+    levels, kind = (255.0, np.uint8) if bits == 8 else (65_535.0, np.uint16)
     out = np.empty(values.shape, dtype=kind)
     for index, cine in enumerate(values):
         out[index] = np.rint(np.clip((cine - bottom) / (top - bottom), 0.0, 1.0) * levels)
     return out, (bottom, top)
-
-
-def _ranked(values: npt.NDArray[np.float32]) -> tuple[float, float]:
-    """The same percentiles as of whole numbers: the smallest value with that share of values at or below it."""
-    shares = [values.size * percent / 100.0 for percent in PERCENTILES]
-    low, high = (max(0, math.ceil(share - 1e-6) - 1) for share in shares)  # 48.000000000000007 is 48
-    ordered = np.partition(values, (low, high), axis=None)
-    return float(ordered[low]), float(ordered[high])

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from enum import Enum
 from pathlib import Path, PurePath
 
@@ -72,39 +72,30 @@ class Acdc(Site):
         Raises:
             PreprocessError: there is no `patientNNN/Info.cfg` under a folder.
         """
-        rows = tuple(_row(file) for folder in paths for file in _info_files(folder))
-        return SiteLabels(tuple(group.value for group in Group), rows)
-
-
-def _info_files(folder: Path) -> Iterator[Path]:
-    is_empty = True
-    for root, folders, files in os.walk(folder.resolve()):
-        folders.sort()
-        if _INFO in files and _PATIENT.fullmatch(Path(root).name):
-            is_empty = False
-            yield Path(root) / _INFO
-    if is_empty:
-        raise PreprocessError(f"no patientNNN/Info.cfg under {folder}", "name the unpacked folder of ACDC")
+        rows: list[LabelRow] = []
+        for folder in paths:
+            found: list[LabelRow] = []
+            for root, folders, files in os.walk(folder.resolve()):
+                folders.sort()
+                if _INFO in files and _PATIENT.fullmatch(Path(root).name):
+                    found.append(_row(Path(root) / _INFO))
+            if not found:
+                raise PreprocessError(f"no patientNNN/Info.cfg under {folder}", "name the unpacked folder of ACDC")
+            rows += found
+        return SiteLabels(tuple(group.value for group in Group), tuple(rows))
 
 
 def _row(file: Path) -> LabelRow:
-    patient, stated = file.parent.name, _stated_group(file)
-    known = [group.value for group in Group]
-    if stated not in known:
-        reason = f"the group is none of {', '.join(known)}"
-        return LabelRow(patient, patient, stated, ("",) * len(known), reason)
-    return LabelRow(patient, patient, stated, tuple("1" if stated == name else "0" for name in known))
-
-
-def _stated_group(file: Path) -> str:
-    """The value of the line `Group: …`; empty where there is none or the file cannot be read."""
+    """The group by the line `Group: …`; what is stated is empty where there is none or the file cannot be read."""
     try:
         with file.open("rb") as stream:
             text = stream.read(_LARGEST).decode("utf-8-sig", errors="replace")
     except OSError:
-        return ""
-    for line in text.splitlines():
-        name, _, value = line.partition(":")
-        if name.strip() == _GROUP:
-            return value.strip()
-    return ""
+        text = ""
+    lines = [line.partition(":") for line in text.splitlines()]
+    stated = next((value.strip() for name, _, value in lines if name.strip() == _GROUP), "")
+    patient, known = file.parent.name, [group.value for group in Group]
+    if stated not in known:
+        reason = f"the group is none of {', '.join(known)}"
+        return LabelRow(patient, patient, stated, ("",) * len(known), reason)
+    return LabelRow(patient, patient, stated, tuple("1" if stated == name else "0" for name in known))

@@ -85,16 +85,12 @@ def _volumes(path: Path) -> list[dict[str, str]]:
     columns = set(rows[0]) if rows else set()
     if {_SYSTOLE, _DIASTOLE} <= columns:
         return [{name: row[name].strip() for name in (_ID, _SYSTOLE, _DIASTOLE)} for row in rows]
-    if "Volume" in columns:
-        return _paired(rows)
-    raise PreprocessError(
-        f"{path} has neither the columns Systole and Diastole nor the column Volume",
-        "give train.csv, validate.csv or solution.csv of the Data Science Bowl",
-    )
-
-
-def _paired(rows: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
-    """One row from the two of a patient; a volume that is stated again starts another row."""
+    if "Volume" not in columns:
+        raise PreprocessError(
+            f"{path} has neither the columns Systole and Diastole nor the column Volume",
+            "give train.csv, validate.csv or solution.csv of the Data Science Bowl",
+        )
+    # One row from the two of a patient; a volume that is stated again starts another row.
     pairs: dict[tuple[str, int], dict[str, str]] = {}
     odd = []
     for row in rows:
@@ -111,18 +107,15 @@ def _paired(rows: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
 
 def _label_row(row: Mapping[str, str], who: Identity) -> LabelRow:
     esv, edv = _millilitres(row[_SYSTOLE]), _millilitres(row[_DIASTOLE])
-    reason = _why_impossible(esv, edv)
+    reason = ""
+    if math.isnan(esv) or math.isnan(edv):
+        reason = "a volume is missing or no number"
+    elif esv <= 0 or edv <= 0:
+        reason = "impossible: a volume is not positive"
+    elif esv >= edv:
+        reason = "impossible: the systolic volume is not below the diastolic one"
     values = ("", "", "") if reason else (f"{100 * (edv - esv) / edv:.2f}", f"{edv:.2f}", f"{esv:.2f}")
     return LabelRow(who.patient, who.study, f"{row[_SYSTOLE]}\n{row[_DIASTOLE]}", values, reason)
-
-
-def _why_impossible(esv: float, edv: float) -> str:
-    """What is wrong with the volumes of a heart, mL; empty if nothing is."""
-    if math.isnan(esv) or math.isnan(edv):
-        return "a volume is missing or no number"
-    if esv <= 0 or edv <= 0:
-        return "impossible: a volume is not positive"
-    return "impossible: the systolic volume is not below the diastolic one" if esv >= edv else ""
 
 
 def _millilitres(text: str) -> float:
