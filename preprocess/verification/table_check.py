@@ -37,13 +37,11 @@ def read_tables(store: Path) -> tuple[pd.DataFrame | None, list[Problem]]:
             problems.append(Problem(Check.UNCHECKED, f"this machine could not read {name}"))
         except DamagedFileError:
             problems.append(Problem(Check.MANIFEST, f"{name} cannot be read as a clip manifest"))
-    if len(tables) == 2 and not _equal(*tables.values()):
-        problems.append(Problem(Check.MANIFEST, "clips.csv and clips.parquet differ"))
+    if len(tables) == 2:
+        a, b = tables.values()
+        if len(a) != len(b) or any(_differs(a[name], b[name]).any() for name in MANIFEST_COLUMNS):
+            problems.append(Problem(Check.MANIFEST, "clips.csv and clips.parquet differ"))
     return next(iter(tables.values()), None), problems
-
-
-def _equal(a: pd.DataFrame, b: pd.DataFrame) -> bool:
-    return len(a) == len(b) and not any(_differs(a[name], b[name]).any() for name in MANIFEST_COLUMNS)
 
 
 def _differs(a: pd.Series, b: pd.Series) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
