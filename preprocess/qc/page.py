@@ -14,18 +14,22 @@ from preprocess.store.ledger import LEFT_OUT
 
 __all__ = ["render"]
 
-
 _TITLE = "Quality control of a study store"
 
 
 def render(report: Report) -> str:
     """The whole page as HTML."""
+    note = "The middle slice of a view at its first phase, in studies drawn at random. Point at a picture for its key."
+    pictures = [element("p", note, class_="soft")]
+    for view, thumbnails in report.random.items():
+        if thumbnails:
+            pictures += [element("h3", view.value), montage(thumbnails, is_odd=False)]
     sections = [
         ("outliers", "Out of the ordinary", outlier_section(report)),
         ("holdings", "What the store holds", holdings_section(report)),
         ("ledger", "What was left out", ledger_section(report.ledger)),
         ("distributions", "Distributions", distribution_section(report)),
-        ("pictures", "Random studies", _pictures(report)),
+        ("pictures", "Random studies", join(pictures)),
         ("method", "How it was measured", _method(report)),
     ]
     links = [element("a", title, href=f"#{name}") for name, title, _ in sections]
@@ -71,15 +75,6 @@ def _notices(report: Report) -> Markup:
     if len(report.unreadable):
         notices.append(f"Studies that cannot be read: {len(report.unreadable):,}; they are listed below.")
     return join([element("p", text, class_="notice") for text in notices])
-
-
-def _pictures(report: Report) -> Markup:
-    note = "The middle slice of a view at its first phase, in studies drawn at random. Point at a picture for its key."
-    parts = [element("p", note, class_="soft")]
-    for view, thumbnails in report.random.items():
-        if thumbnails:
-            parts += [element("h3", view.value), montage(thumbnails, is_odd=False)]
-    return join(parts)
 
 
 _MEASURES = {
