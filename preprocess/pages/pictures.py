@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -34,12 +33,8 @@ __all__ = [
 
 Grey = npt.NDArray[np.uint8]
 _INK, _FAINT, _PAPER, _GAP = 235, 150, 0, 4
+_font = cache(ImageFont.load_default)
 _MAX_ASPECT = 4.0  # an image that claims to be longer is shown cut to this: its spacing is wrong
-
-
-@cache
-def _font(size: int) -> Any:
-    return ImageFont.load_default(size)
 
 
 def grey(stack: CineStack) -> Grey:

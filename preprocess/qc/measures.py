@@ -85,6 +85,14 @@ def pixel_measures(cine: npt.NDArray[Any], window: tuple[float, float]) -> Pixel
     variance = float(moving.var(axis=0).sum())
     if len(moving) > 1 and not variance < 1e-9:
         jumpiness = float((np.diff(moving, axis=0) ** 2).mean(axis=0).sum()) / (2 * variance)
+    # The centre of what moves most.
+    off_centre = math.nan
+    weights = np.clip(spread - np.quantile(spread, 0.95), 0, None) ** 2
+    total = float(weights.sum())
+    if total > 0:
+        rows, cols = (np.arange(size) - (size - 1) / 2 for size in spread.shape)
+        row, col = float(weights.sum(axis=1) @ rows), float(weights.sum(axis=0) @ cols)
+        off_centre = math.hypot(row, col) / total / (min(spread.shape) / 2)
     different = {hashlib.blake2b(np.ascontiguousarray(frame).data, digest_size=16).digest() for frame in cine}
     return PixelMeasures(
         brightness=float(scaled.mean()),
@@ -96,7 +104,7 @@ def pixel_measures(cine: npt.NDArray[Any], window: tuple[float, float]) -> Pixel
         jumpiness=jumpiness,
         noise=_noise(scaled),
         repeated_frames=float(len(cine) - len(different)),
-        off_centre=_off_centre(spread),
+        off_centre=off_centre,
     )
 
 
@@ -120,14 +128,3 @@ def _noise(scaled: _Values) -> float:
     squares = bends**2
     kept = squares[squares <= np.quantile(squares, 0.9)]
     return math.sqrt(float(kept.mean()) / (6 * _KEPT_OF_NORMAL))
-
-
-def _off_centre(spread: _Values) -> float:
-    weights = np.clip(spread - np.quantile(spread, 0.95), 0, None) ** 2
-    total = float(weights.sum())
-    if total <= 0:
-        return math.nan
-    rows, cols = (np.arange(size) - (size - 1) / 2 for size in spread.shape)
-    row, col = float(weights.sum(axis=1) @ rows), float(weights.sum(axis=0) @ cols)
-    half: int = min(spread.shape)
-    return math.hypot(row, col) / total / (half / 2)

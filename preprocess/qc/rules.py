@@ -185,28 +185,25 @@ def find_outliers(measures: pd.DataFrame, rules: Sequence[Rule] = RULES) -> pd.D
         field_of_view_mm=np.minimum(clips["rows"] * rows_mm, clips["cols"] * cols_mm),
         n_rows=clips["rows"],
     )
-    found = [_outside(clips, rule) for rule in rules]
+    found = []
+    for rule in rules:
+        low, high, judged = rule.limits(clips)
+        values = clips[rule.measure].to_numpy(dtype=np.float64)
+        with np.errstate(invalid="ignore"):
+            is_out = judged & ((values < low) | (values > high))
+        rows = clips.loc[is_out, ["study", "patient", "view", "slice"]].copy()
+        low, high, values = low[is_out], high[is_out], values[is_out]
+        beyond = np.where(values < low, low - values, values - high)
+        rows = rows.assign(reason=rule.reason, measure=rule.measure, value=values, low=low, high=high, severity=beyond)
+        rows = rows.sort_values(["severity", "study", "view", "slice"], ascending=[False, True, True, True])
+        if rule.level == "view":
+            rows = rows.drop_duplicates(["study", "view"]).assign(slice=-1)
+        found.append(rows[list(OUTLIER_COLUMNS)])
     table = pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=list(OUTLIER_COLUMNS))
     rank = table.groupby("reason", sort=False).cumcount()
     order = np.lexsort((np.arange(len(table)), rank))
     dealt: pd.DataFrame = table.iloc[order].reset_index(drop=True)
     return dealt
-
-
-def _outside(clips: pd.DataFrame, rule: Rule) -> pd.DataFrame:
-    low, high, judged = rule.limits(clips)
-    values = clips[rule.measure].to_numpy(dtype=np.float64)
-    with np.errstate(invalid="ignore"):
-        is_out = judged & ((values < low) | (values > high))
-    rows = clips.loc[is_out, ["study", "patient", "view", "slice"]].copy()
-    low, high, values = low[is_out], high[is_out], values[is_out]
-    distance = np.where(values < low, low - values, values - high)
-    rows = rows.assign(reason=rule.reason, measure=rule.measure, value=values, low=low, high=high, severity=distance)
-    rows = rows.sort_values(["severity", "study", "view", "slice"], ascending=[False, True, True, True])
-    if rule.level == "view":
-        rows = rows.drop_duplicates(["study", "view"]).assign(slice=-1)
-    outside: pd.DataFrame = rows[list(OUTLIER_COLUMNS)]
-    return outside
 
 
 def flagged(measures: pd.DataFrame, outliers: pd.DataFrame) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import chain
 
 from preprocess.pages.histogram import histogram
 from preprocess.pages.markup import Markup, element, join
@@ -23,7 +24,7 @@ def holdings_section(report: Report) -> Markup:
     """Counts by view and scanner, and what studies lack."""
     totals = report.totals
     n_studies = len(totals.views)
-    has = Counter(view for views in totals.views.values() for view in views)
+    has = Counter(chain.from_iterable(totals.views.values()))
     views = [(view.value, has[view.value]) for view in View]
     clips = [(view.value, totals.clips[view.value]) for view in View]
     missing = totals.missing().most_common()

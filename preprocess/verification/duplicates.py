@@ -107,12 +107,19 @@ class Duplicate:
 
 def find_duplicates(clips: Clips) -> list[Duplicate]:
     """All pairs of studies that hold the same scan, sorted."""
-    exact = _equal_clips(clips)
+    # Exact: pairs of studies that share pixels, with the number of hashes they share.
+    order = np.argsort(clips.sha256, kind="stable")
+    hashes, studies = clips.sha256[order], clips.study[order]
+    bounds = np.concatenate([[0], 1 + np.flatnonzero(hashes[1:] != hashes[:-1]), [len(hashes)]]).tolist()
+    exact: Counter[tuple[int, int]] = Counter()
+    for start, stop in pairwise(bounds):
+        if stop - start > 1 and hashes[start] != "":
+            exact.update(combinations(sorted(set(studies[start:stop].tolist())), 2))
     found = [Duplicate(a, b, "exact", count, 0.0) for (a, b), count in exact.items()]
     valid = clips.take(clips.is_valid)
     valid = valid.take(np.argsort(valid.study, kind="stable"))
     starts = np.searchsorted(valid.study, np.arange(int(valid.study.max(initial=-1)) + 2))
-    # Candidates: half of the clips of a pair are below the limit, or their planes lie at the same place.
+    # Near: half of the clips of a pair are below the limit, or their planes lie at the same place.
     alike = similar_pairs(valid.words, valid.view, valid.study, LIMIT)
     placed = valid.take(valid.is_placed)
     together = same_place(placed.normal, placed.position, placed.view, placed.study)
@@ -123,18 +130,6 @@ def find_duplicates(clips: Clips) -> list[Duplicate]:
             if likeness.is_same:
                 found.append(Duplicate(a, b, "near", likeness.n_alike, likeness.distance))
     return sorted(found, key=lambda pair: (pair.a, pair.b))
-
-
-def _equal_clips(clips: Clips) -> dict[tuple[int, int], int]:
-    """Pairs of studies that share pixels, with the number of hashes they share."""
-    order = np.argsort(clips.sha256, kind="stable")
-    hashes, studies = clips.sha256[order], clips.study[order]
-    bounds = np.concatenate([[0], 1 + np.flatnonzero(hashes[1:] != hashes[:-1]), [len(hashes)]]).tolist()
-    shared: Counter[tuple[int, int]] = Counter()
-    for start, stop in pairwise(bounds):
-        if stop - start > 1 and hashes[start] != "":
-            shared.update(combinations(sorted(set(studies[start:stop].tolist())), 2))
-    return dict(shared)
 
 
 def compare(a: Clips, b: Clips) -> Likeness:

@@ -63,10 +63,20 @@ def fingerprint(cine: npt.NDArray[Any], spacing: tuple[float, float]) -> Words |
     mean, motion = _images(cine, spacing)
     if not motion.max() > _LEAST_MOTION * np.abs(mean).max():
         return None
-    # A round window around the middle of the motion; what lies outside of the picture counts as its mean.
-    row_middle, col_middle = _middle(motion)
+    # The middle of what moves, in nodes: a mean that is repeated under a window around itself.
+    smooth = ndimage.gaussian_filter(motion, 1.5)
+    weight = np.clip(smooth / smooth.max() - _SUPPORT, 0, _CAP).astype(np.float64)
+    row, col = np.arange(weight.shape[0]), np.arange(weight.shape[1])
+    along, across = weight.sum(1), weight.sum(0)
+    y, x = along @ row / along.sum(), across @ col / across.sum()
+    for _ in range(_ROUNDS):
+        by_row = np.exp(-0.5 * ((row - y) * _STEP / _REACH) ** 2)
+        by_col = np.exp(-0.5 * ((col - x) * _STEP / _REACH) ** 2)
+        along, across = (weight @ by_col) * by_row, (by_row @ weight) * by_col
+        y, x = along @ row / along.sum(), across @ col / across.sum()
+    # A round window around it; what lies outside of the picture counts as its mean.
     axis = np.arange(_GRID) - (_GRID - 1) / 2
-    row, col = row_middle + axis, col_middle + axis
+    row, col = float(y) + axis, float(x) + axis
     radius = np.hypot(axis[:, None], axis[None, :]) / (_GRID / 2)
     window = np.where(radius < 1, np.cos(np.pi / 2 * radius) ** 2, 0.0)
     window *= ((row >= -0.5) & (row <= motion.shape[0] - 0.5))[:, None]
@@ -100,21 +110,6 @@ def _images(cine: npt.NDArray[Any], spacing: tuple[float, float]) -> tuple[_Floa
     ]
     motion = np.sqrt(np.sum(np.square(images[1:]), axis=0))
     return images[0], motion
-
-
-def _middle(motion: _Floats) -> tuple[float, float]:
-    """Row and column of the middle of what moves, in nodes: a mean that is repeated under a window around itself."""
-    smooth = ndimage.gaussian_filter(motion, 1.5)
-    weight = np.clip(smooth / smooth.max() - _SUPPORT, 0, _CAP).astype(np.float64)
-    row, col = np.arange(weight.shape[0]), np.arange(weight.shape[1])
-    along, across = weight.sum(1), weight.sum(0)
-    y, x = along @ row / along.sum(), across @ col / across.sum()
-    for _ in range(_ROUNDS):
-        by_row = np.exp(-0.5 * ((row - y) * _STEP / _REACH) ** 2)
-        by_col = np.exp(-0.5 * ((col - x) * _STEP / _REACH) ** 2)
-        along, across = (weight @ by_col) * by_row, (by_row @ weight) * by_col
-        y, x = along @ row / along.sum(), across @ col / across.sum()
-    return float(y), float(x)
 
 
 def _packed(bits: npt.NDArray[np.bool_]) -> Words:

@@ -138,7 +138,7 @@ def compare_ledger(store: Path, views: dict[tuple[str, str], set[str]], present:
         yield Problem(Check.LEDGER, f"{LEDGER_FILE} cannot be read as a ledger")
         return
     stored = list(dict.fromkeys(rows))  # each once, in the ledger's order
-    said = {(patient, study) for patient, study, _ in stored if is_key(patient) and is_key(study)}
+    said = {(patient, study) for patient, study, _ in stored if all(map(is_key, (patient, study)))}
     for patient, study in sorted(said - present):
         yield Problem(Check.LEDGER, "the ledger says stored, the store has no file of it", patient, study)
     for patient, study in sorted(present - said):
