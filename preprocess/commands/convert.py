@@ -14,14 +14,12 @@ from __future__ import annotations
 import argparse
 import time
 from dataclasses import replace
-from pathlib import Path
 
 from rich.markup import escape
 
 from preprocess.commands.console import console, progress_bar
 from preprocess.commands.store_options import Bars, add_scale_options, add_store_options, checked_job, report
 from preprocess.conversion.dicom_run import convert
-from preprocess.conversion.job import Job
 from preprocess.recognition.site_rules import SiteRules
 from preprocess.sources.finding import Shard
 
@@ -43,7 +41,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Convert and say what came of it."""
-    job = _job(args)
+    job = replace(
+        checked_job(args),
+        spacing_mm=args.spacing,
+        crop=args.crop,
+        keep_age_sex=args.keep_age_sex,
+        site=SiteRules.read(args.site) if args.site else None,
+        ids_from_headers=args.ids_from_headers,
+    )
     shard = Shard.parse(args.shard) if args.shard else None
     began = time.monotonic()
     with progress_bar() as bar:
@@ -57,23 +62,8 @@ def run(args: argparse.Namespace) -> int:
         )
     report(outcome, args.out, time.monotonic() - began)
     if outcome.is_finished:
-        _next_steps(args.out, args.key)
+        say, store = console().print, escape(str(args.out))
+        key = f" --key {escape(str(args.key))}" if args.key else ""
+        say(f"Check: cmr-preprocess verify --store {store}; look: cmr-preprocess qc --store {store} --out qc.html")
+        say(f"Next: cmr-preprocess reports --reports reports.csv --store {store}{key} --out sentences.json")
     return 0
-
-
-def _job(args: argparse.Namespace) -> Job:
-    return replace(
-        checked_job(args),
-        spacing_mm=args.spacing,
-        crop=args.crop,
-        keep_age_sex=args.keep_age_sex,
-        site=SiteRules.read(args.site) if args.site else None,
-        ids_from_headers=args.ids_from_headers,
-    )
-
-
-def _next_steps(store: Path, key: Path | None) -> None:
-    say, name = console().print, escape(str(store))
-    named_key = f" --key {escape(str(key))}" if key else ""
-    say(f"Check: cmr-preprocess verify --store {name}; look: cmr-preprocess qc --store {name} --out qc.html")
-    say(f"Next: cmr-preprocess reports --reports reports.csv --store {name}{named_key} --out sentences.json")

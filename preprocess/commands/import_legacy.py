@@ -50,7 +50,11 @@ def _names(text: str) -> list[str]:
 
 def run(args: argparse.Namespace) -> int:
     """Import and say what came of it."""
-    legacy = _job(args)
+    if not (math.isnan(args.pixel_spacing) or 0.1 <= args.pixel_spacing <= 10):
+        raise PreprocessError(f"--pixel-spacing {args.pixel_spacing:g} is no pixel size", "give mm, such as 1.4")
+    rules = SiteRules.read(args.site) if args.site else None
+    names = Names(read_view_map(args.views) if args.views else {}, rules)
+    legacy = LegacyJob(checked_job(args), names, args.pixel_spacing)
     master = read_master(args.master) if args.master else None
     began = time.monotonic()
     with progress_bar() as bar:
@@ -66,14 +70,6 @@ def run(args: argparse.Namespace) -> int:
         name = escape(str(args.out))
         console().print(f"Next: cmr-preprocess splits --store {name} --out splits.csv")
     return 0
-
-
-def _job(args: argparse.Namespace) -> LegacyJob:
-    if not (math.isnan(args.pixel_spacing) or 0.1 <= args.pixel_spacing <= 10):
-        raise PreprocessError(f"--pixel-spacing {args.pixel_spacing:g} is no pixel size", "give mm, such as 1.4")
-    rules = SiteRules.read(args.site) if args.site else None
-    names = Names(read_view_map(args.views) if args.views else {}, rules)
-    return LegacyJob(checked_job(args), names, args.pixel_spacing)
 
 
 def _tables(args: argparse.Namespace, master: MasterTable, legacy: LegacyJob) -> None:

@@ -21,7 +21,7 @@ from preprocess.inspection.lookup import find_study, ledger_rows, load_study, pr
 from preprocess.inspection.slices import slice_distances
 from preprocess.inspection.study_pictures import FILM_FORMATS, write_pictures
 from preprocess.store.ledger import STORED, Row
-from preprocess.store.study import CineStack, Study
+from preprocess.store.study import Study
 from preprocess.store.views import View
 
 
@@ -86,31 +86,31 @@ def _facts(study: Study) -> Table:
 
 
 def _views(study: Study) -> Table:
+    """A column for each view."""
     views = [view for view in View if view in study.views]
     table = Table("", *map(str, views), title="Views", title_justify="left")
-    columns = [_view_cells(study.views[view]) for view in views]
+    columns = []
+    for view in views:
+        stack = study.views[view]
+        n_slices, _, rows, cols = stack.pixels.shape
+        gap = float(np.nanmedian(slice_distances(stack)[0])) if n_slices > 1 else math.nan
+        beat, n_frames = beat_ms(stack), float(np.median(stack.n_frames))
+        facts = {
+            "slices": str(n_slices),
+            "frames": _range(stack.n_frames.min(), stack.n_frames.max()),
+            "matrix": f"{rows} × {cols}",
+            "pixel, mm": _range(*(_number(value, "{:.3g}") for value in stack.pixel_spacing)),
+            "thickness, mm": _number(stack.slice_thickness, "{:.3g}"),
+            "distance, mm": _number(gap, "{:.3g}"),
+            "interval, ms": _number(beat / n_frames, "{:.1f}"),
+            "beats/min": _number(60_000 / beat, "{:.0f}"),
+            "window": _range(*(_number(value, "{:.4g}") for value in stack.intensity_window)),
+            "bits": str(8 * stack.pixels.dtype.itemsize),
+        }
+        columns.append(facts)
     for name in columns[0]:
         table.add_row(name, *(column[name] for column in columns))
     return table
-
-
-def _view_cells(stack: CineStack) -> dict[str, str]:
-    n_slices, _, rows, cols = stack.pixels.shape
-    between = slice_distances(stack)[0]
-    gap = float(np.nanmedian(between)) if n_slices > 1 else math.nan
-    beat, n_frames = beat_ms(stack), float(np.median(stack.n_frames))
-    return {
-        "slices": str(n_slices),
-        "frames": _range(stack.n_frames.min(), stack.n_frames.max()),
-        "matrix": f"{rows} × {cols}",
-        "pixel, mm": _range(*(_number(value, "{:.3g}") for value in stack.pixel_spacing)),
-        "thickness, mm": _number(stack.slice_thickness, "{:.3g}"),
-        "distance, mm": _number(gap, "{:.3g}"),
-        "interval, ms": _number(beat / n_frames, "{:.1f}"),
-        "beats/min": _number(60_000 / beat, "{:.0f}"),
-        "window": _range(*(_number(value, "{:.4g}") for value in stack.intensity_window)),
-        "bits": str(8 * stack.pixels.dtype.itemsize),
-    }
 
 
 def _range(low: object, high: object) -> str:

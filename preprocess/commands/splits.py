@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from preprocess.commands.console import console
 from preprocess.commands.table_options import add_store_option
@@ -18,9 +17,6 @@ from preprocess.labels.assign import AssignedSplits, assign_splits
 from preprocess.labels.table import read_label
 from preprocess.store.study_file import studies_in
 from preprocess.verification.copies import read_copies
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -48,12 +44,18 @@ def run(args: argparse.Namespace) -> int:
     copies = []
     if args.duplicates:
         copies = read_copies(args.duplicates, (patient for patient, _ in studies_in(args.store)))
+    labels = None
+    if args.stratify:
+        path, colon, column = args.stratify.rpartition(":")
+        if not (path and colon and column):
+            raise PreprocessError(f"--stratify {args.stratify} names no column", "write it as labels.csv:column")
+        labels = read_label(Path(path), column)
     splits = assign_splits(
         args.store,
         args.out,
         fractions=args.fractions,
         seed=args.seed,
-        labels=_stratum(args.stratify) if args.stratify else None,
+        labels=labels,
         copies=copies,
         extend=args.extend,
         overwrite=args.overwrite,
@@ -76,11 +78,3 @@ def _summary(args: argparse.Namespace, splits: AssignedSplits) -> list[str]:
         lines.append(f"balanced by {args.stratify}; patients without a value there: {splits.n_without_label}")
     lines.append(f"wrote {args.out}" if splits.has_changed else f"{args.out} is unchanged")
     return lines
-
-
-def _stratum(source: str) -> pd.Series[Any]:
-    """The column that `FILE:COLUMN` names in a label file, by study."""
-    path, colon, column = source.rpartition(":")
-    if not (path and colon and column):
-        raise PreprocessError(f"--stratify {source} names no column", "write it as labels.csv:column")
-    return read_label(Path(path), column)

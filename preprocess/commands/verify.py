@@ -12,7 +12,6 @@ import argparse
 from collections import Counter
 from pathlib import Path
 
-import pandas as pd
 from rich.progress import TaskID
 from rich.table import Table
 
@@ -59,28 +58,26 @@ def run(args: argparse.Namespace) -> int:
     for number, check in enumerate(found.checks, start=1):
         if not check.is_cached:
             say(f"store {number} cannot be written to: its fingerprints are made anew next time")
-    if found.pairs is not None:
-        _say_copies(found, found.pairs, with_splits=args.splits is not None)
     counts = Counter(problem.check for problem in found.problems)
-    say(_table(found, counts))
+    _say_counts(found, counts, with_splits=args.splits is not None)
     say(f"wrote {found.problems_table}", markup=False)
     for line in _next(counts, args):
         say(line, markup=False)
     return 1 if found.problems or found.n_leaks else 0
 
 
-def _say_copies(found: Verification, pairs: pd.DataFrame, *, with_splits: bool) -> None:
-    own = pairs["same_patient"] == 1
-    for kind in ("exact", "near"):
-        of_kind = pairs["kind"] == kind
-        apart, same = int((of_kind & ~own).sum()), int((of_kind & own).sum())
-        console().print(f"{kind} duplicates: {apart} pairs of two patients, {same} of one patient")
-    if with_splits:
-        console().print(f"leakage: {found.n_leaks} pairs lie in two splits")
-    console().print(f"wrote {found.pairs_table}", markup=False)
-
-
-def _table(found: Verification, counts: Counter[Check]) -> Table:
+def _say_counts(found: Verification, counts: Counter[Check], *, with_splits: bool) -> None:
+    """Pairs of studies that hold the same scan, where they were looked for, and a table of the problems."""
+    say, pairs = console().print, found.pairs
+    if pairs is not None:
+        own = pairs["same_patient"] == 1
+        for kind in ("exact", "near"):
+            of_kind = pairs["kind"] == kind
+            apart, same = int((of_kind & ~own).sum()), int((of_kind & own).sum())
+            say(f"{kind} duplicates: {apart} pairs of two patients, {same} of one patient")
+        if with_splits:
+            say(f"leakage: {found.n_leaks} pairs lie in two splits")
+        say(f"wrote {found.pairs_table}", markup=False)
     table = Table(title="Verification", show_header=False, title_justify="left")
     table.add_row("studies", str(sum(check.n_studies for check in found.checks)))
     table.add_row("clips", str(sum(len(check.clips) for check in found.checks)))
@@ -88,7 +85,7 @@ def _table(found: Verification, counts: Counter[Check]) -> Table:
         if counts[check]:
             table.add_row(f"problems: {check}", str(counts[check]))
     table.add_row("problems", str(counts.total()))
-    return table
+    say(table)
 
 
 def _next(counts: Counter[Check], args: argparse.Namespace) -> list[str]:

@@ -12,15 +12,13 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Sequence
 from pathlib import Path
 
 from rich.markup import escape
 from rich.table import Table
 
 from preprocess.commands.console import console
-from preprocess.recognition.agreement import ViewAgreement
-from preprocess.recognition.name_table import JudgedName, JudgedNames, judge_names
+from preprocess.recognition.name_table import JudgedNames, judge_names
 from preprocess.recognition.site_rules import SiteRules
 from preprocess.store.views import View
 
@@ -45,8 +43,7 @@ def run(args: argparse.Namespace) -> int:
     if rules:
         say(f"site rules that decided no name: {', '.join(map(str, judged.unused_rules)) or 'none'}")
     if judged.has_given:
-        say(_agreement_table(judged.agreement()))
-        _say_disagreements(judged.disagreements())
+        _say_agreement(judged)
     say(f"Written: {escape(str(out))}")
     site = f" --site {escape(str(args.site))}" if rules else ""
     say(f"Next: cmr-preprocess convert --input ARCHIVES --out STORE{site}")
@@ -62,19 +59,18 @@ def _say_counts(judged: JudgedNames) -> None:
         console().print(f"among none: {n_series:.0f} series, {n_names} names, for want of better ones only")
 
 
-def _agreement_table(rows: Sequence[ViewAgreement]) -> Table:
+def _say_agreement(judged: JudgedNames) -> None:
     table = Table(title="Agreement with view_given, weighted by count", title_justify="left")
     for head in ("view", "precision", "recall", "given", "found"):
         table.add_column(head, justify="left" if head == "view" else "right")
-    for row in rows:
+    for row in judged.agreement():
         shares = ("–" if math.isnan(share) else f"{share:.3f}" for share in (row.precision, row.recall))
         table.add_row(row.name, *shares, f"{row.given:.0f}", f"{row.found:.0f}")
-    return table
-
-
-def _say_disagreements(names: Sequence[JudgedName]) -> None:
+    say = console().print
+    say(table)
+    names = judged.disagreements()
     for name in names[:_SHOWN]:
         outcome = f"given {name.given_view or 'none'}, found {name.view or 'none'}"
-        console().print(f"line {name.line}: {name.count:.0f} series, {outcome} ({escape(name.decision.reason)})")
+        say(f"line {name.line}: {name.count:.0f} series, {outcome} ({escape(name.decision.reason)})")
     if len(names) > _SHOWN:
-        console().print(f"… and {len(names) - _SHOWN} more names")
+        say(f"… and {len(names) - _SHOWN} more names")

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from itertools import pairwise
 from pathlib import Path
 from typing import IO
 
@@ -60,9 +61,25 @@ def write_mp4(path: Path, film: Film) -> None:
         PreprocessError: there is no ffmpeg, it failed, or the file cannot be written.
     """
     program = _ffmpeg()
+    height, width = film.frames[0].shape
+    rate = 1000 * len(film.frames) / film.beat_ms
+    source = ["-f", "rawvideo", "-pix_fmt", "gray", "-s", f"{width}x{height}", "-r", f"{rate:.6f}", "-i", "-"]
+    coding = ["-an", "-c:v", "libx264", "-pix_fmt", "yuv420p", "-crf", "18", "-preset", "veryfast"]
+    # No metadata: nothing of the machine or the day.
+    container = ["-map_metadata", "-1", "-fflags", "+bitexact", "-movflags", "+faststart", "-f", "mp4"]
     try:
         with replacing(path) as temporary, tempfile.TemporaryFile() as complaints:
-            command = [program, *_options(film), str(temporary.absolute())]
+            command = [
+                program,
+                "-nostdin",
+                "-v",
+                "error",
+                "-y",
+                *source,
+                *coding,
+                *container,
+                str(temporary.absolute()),
+            ]
             with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=complaints) as process:
                 _feed(process, film)
             if process.returncode:
@@ -80,16 +97,6 @@ def _ffmpeg() -> str:
         raise PreprocessError(
             "no ffmpeg for the films", "pip install imageio-ffmpeg, set IMAGEIO_FFMPEG_EXE, or choose --format gif"
         ) from None
-
-
-def _options(film: Film) -> list[str]:
-    height, width = film.frames[0].shape
-    rate = 1000 * len(film.frames) / film.beat_ms
-    source = ["-f", "rawvideo", "-pix_fmt", "gray", "-s", f"{width}x{height}", "-r", f"{rate:.6f}", "-i", "-"]
-    coding = ["-an", "-c:v", "libx264", "-pix_fmt", "yuv420p", "-crf", "18", "-preset", "veryfast"]
-    # No metadata: nothing of the machine or the day.
-    container = ["-map_metadata", "-1", "-fflags", "+bitexact", "-movflags", "+faststart", "-f", "mp4"]
-    return ["-nostdin", "-v", "error", "-y", *source, *coding, *container]
 
 
 def _feed(process: subprocess.Popen[bytes], film: Film) -> None:
@@ -114,23 +121,14 @@ def write_gif(path: Path, film: Film) -> None:
     Raises:
         PreprocessError: the file cannot be written.
     """
-    kept = _thinned(len(film.frames), film.beat_ms)
+    n_frames = len(film.frames)
+    step = max(1, math.ceil(_MIN_GIF_DELAY_MS / (film.beat_ms / n_frames)))
+    kept = range(0, n_frames, step)
     first, *others = [Image.fromarray(film.frames[index]) for index in kept]
-    delays = _delays(kept, len(film.frames), film.beat_ms)
+    times = [10 * round(index * film.beat_ms / n_frames / 10) for index in [*kept, n_frames]]
+    delays = [max(_MIN_GIF_DELAY_MS, end - begin) for begin, end in pairwise(times)]
     try:
         with replacing(path) as temporary:
             first.save(temporary, "GIF", save_all=True, append_images=others, duration=delays, loop=0, optimize=False)
     except OSError as error:
         raise PreprocessError(f"cannot write {path}: {error.strerror}", "choose another --out") from None
-
-
-def _thinned(n_frames: int, beat: float) -> list[int]:
-    step = max(1, math.ceil(_MIN_GIF_DELAY_MS / (beat / n_frames)))
-    return list(range(0, n_frames, step))
-
-
-def _delays(kept: Sequence[int], n_frames: int, beat: float) -> list[int]:
-    """Delay after each kept frame in ms, a multiple of 10 and at least 20."""
-    ends = [10 * round(index * beat / n_frames / 10) for index in [*kept[1:], n_frames]]
-    begins = [10 * round(index * beat / n_frames / 10) for index in kept]
-    return [max(_MIN_GIF_DELAY_MS, end - begin) for begin, end in zip(begins, ends, strict=True)]

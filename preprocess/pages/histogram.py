@@ -37,7 +37,7 @@ def histogram(title: str, unit: str, counts: Mapping[float, int] | Mapping[int, 
     low, high = short_number(float(values[0])), short_number(float(values[-1]))
     label = f"Histogram of {title}: from {low} to {high}, median {median}"
     shapes = [
-        *_columns(*_binned(values, weights)),
+        *_columns(values, weights),
         element("line", x1=0, x2=_WIDTH, y1=_BASE + 0.5, y2=_BASE + 0.5, class_="axis-line"),
         words(2, 90, low, anchor="start"),
         words(_WIDTH / 2, 90, f"median {median}"),
@@ -46,24 +46,20 @@ def histogram(title: str, unit: str, counts: Mapping[float, int] | Mapping[int, 
     return chart_figure(title, drawing(_WIDTH, _HEIGHT, label, *shapes), unit=unit)
 
 
-def _binned(values: _Numbers, weights: _Numbers) -> tuple[_Numbers, _Numbers]:
-    """Edges and heights of the bins; few values keep one each where they are evenly spaced."""
+def _columns(values: _Numbers, weights: _Numbers) -> list[Markup]:
+    """A column per bin that is not empty, each naming its span and count to the pointer."""
+    # Few values keep a bin each where they are evenly spaced.
     low, high = float(values[0]), float(values[-1])
     step = float(np.diff(values).min()) if len(values) > 1 else 1.0
     n_bins = min(_MAX_BINS, max(1, round((high - low) / step) + 1))
+    margin = step / 2
     if n_bins == _MAX_BINS:
-        margin, width = 0.0, (high - low) / n_bins
-    else:
-        margin, width = step / 2, step
-    edges: _Numbers = low - margin + width * np.arange(n_bins + 1, dtype=np.float64)
+        margin, step = 0.0, (high - low) / n_bins
+    edges: _Numbers = low - margin + step * np.arange(n_bins + 1, dtype=np.float64)
     edges[-1] = max(edges[-1], high)  # not below the largest value by rounding
-    heights, _ = np.histogram(values, edges, weights=weights)
-    return edges, heights.astype(np.float64)
+    heights = np.histogram(values, edges, weights=weights)[0].astype(np.float64)
 
-
-def _columns(edges: _Numbers, heights: _Numbers) -> list[Markup]:
-    """A column per bin that is not empty, each naming its span and count to the pointer."""
-    slot = _WIDTH / len(heights)
+    slot = _WIDTH / n_bins
     width = min(slot - 1.5, 40.0)
     total, highest = float(heights.sum()), float(heights.max())
     columns = []

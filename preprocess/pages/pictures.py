@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -34,16 +33,12 @@ __all__ = [
 
 Grey = npt.NDArray[np.uint8]
 _INK, _FAINT, _PAPER, _GAP = 235, 150, 0, 4
+_font = cache(ImageFont.load_default)
 _MAX_ASPECT = 4.0  # an image that claims to be longer is shown cut to this: its spacing is wrong
 
 
-@cache
-def _font(size: int) -> Any:
-    return ImageFont.load_default(size)
-
-
 def grey(stack: CineStack) -> Grey:
-    """A stack in 8 bits: as it is, or 16 bits through the robust window that training uses."""
+    """A stack in 8 bits `[slice, frame, row, col]`: as it is, or 16 bits through the window that training uses."""
     window = stack_window(stack)
     shown = np.empty(stack.pixels.shape, np.uint8)
     for index, cine in enumerate(stack.pixels):
@@ -66,12 +61,9 @@ def tile(frame: Grey, spacing: tuple[float, float], side: int) -> Image.Image:
     """A frame `[row, col]` in the middle of a black square."""
     size = fitted_size(frame.shape, spacing, side)
     picture = Image.new("L", (side, side), 0)
-    picture.paste(Image.fromarray(frame).resize(size, Image.Resampling.BICUBIC), _middle(size, side))
+    place = ((side - size[0]) // 2, (side - size[1]) // 2)
+    picture.paste(Image.fromarray(frame).resize(size, Image.Resampling.BICUBIC), place)
     return picture
-
-
-def _middle(size: tuple[int, int], side: int) -> tuple[int, int]:
-    return (side - size[0]) // 2, (side - size[1]) // 2
 
 
 def slice_name(view: View, index: int, n_slices: int) -> str:
@@ -141,7 +133,9 @@ def cycle_frames(stack: CineStack, view: View, *, side: int = 256) -> Iterator[G
     shown = grey(stack)
     n_slices = len(shown)
     side = 2 * side if n_slices == 1 else side
-    across = _across(n_slices)
+    # A grid with few empty places, wider than high but not by far.
+    choices = [columns for columns in range(1, n_slices + 1) if 1 <= columns / math.ceil(n_slices / columns) <= 3]
+    across = min(choices, key=lambda columns: (-n_slices % columns, columns))
     down = math.ceil(n_slices / across)
     length = int(stack.n_frames.max())
     for step in range(length):
@@ -154,12 +148,6 @@ def cycle_frames(stack: CineStack, view: View, *, side: int = 256) -> Iterator[G
             )
             _write(draw, (place[0] + 6, place[1] + 4), slice_name(view, index, n_slices), 13)
         yield np.asarray(canvas)
-
-
-def _across(n_tiles: int) -> int:
-    """Columns of a grid with few empty places, wider than high but not by far."""
-    choices = [columns for columns in range(1, n_tiles + 1) if 1 <= columns / math.ceil(n_tiles / columns) <= 3]
-    return min(choices, key=lambda columns: (-n_tiles % columns, columns))
 
 
 def _write(draw: ImageDraw.ImageDraw, place: tuple[int, int], text: str, size: int, ink: int = _INK) -> None:

@@ -48,8 +48,12 @@ def cine_strip(
     """
     n_frames = min(frames, len(cine))
     chosen = cine[np.arange(n_frames) * len(cine) // n_frames].astype(np.float32)
-    square = _grey(_square(chosen, spacing))
-    small = [Image.fromarray(frame).resize((size, size), Image.Resampling.LANCZOS) for frame in square]
+    square = _square(chosen, spacing)
+    inside = square[np.isfinite(square)]
+    low, high = np.percentile(inside, [1, 99.7]) if inside.size else (0, 1)
+    scaled = (np.nan_to_num(square, nan=float(low)) - low) / max(float(high - low), 1e-6)
+    grey = (np.clip(scaled, 0, 1) * 255).astype(np.uint8)
+    small = [Image.fromarray(frame).resize((size, size), Image.Resampling.LANCZOS) for frame in grey]
     strip = Image.fromarray(np.concatenate([np.asarray(frame) for frame in small], axis=1))
     jpeg = b""
     for quality in _QUALITIES:
@@ -61,32 +65,21 @@ def cine_strip(
     return Strip(jpeg, n_frames, size)
 
 
-def _grey(cine: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
-    inside = cine[np.isfinite(cine)]
-    low, high = np.percentile(inside, [1, 99.7]) if inside.size else (0, 1)
-    scaled = (np.nan_to_num(cine, nan=float(low)) - low) / max(float(high - low), 1e-6)
-    return (np.clip(scaled, 0, 1) * 255).astype(np.uint8)
-
-
 def _square(cine: npt.NDArray[np.float32], spacing: tuple[float, float]) -> npt.NDArray[np.float32]:
+    """The square `[frame, row, col]` around what moves, cut out or padded with NaN: what was never measured."""
     extent = max(cine.shape[1] * spacing[0], cine.shape[2] * spacing[1])
     field = min(_FIELD_MM, extent)
-    sides = [max(1, round(field / spacing[axis])) for axis in (0, 1)]
-    centre = _moving_centre(cine)
-    for axis, (side, middle) in enumerate(zip(sides, centre, strict=True), start=1):
-        cine = _window(cine, axis, side, middle)
+    for axis, middle in enumerate(_moving_centre(cine), start=1):
+        length, side = cine.shape[axis], max(1, round(field / spacing[axis - 1]))
+        if side >= length:
+            before = (side - length) // 2
+            widths = [(0, 0)] * 3
+            widths[axis] = (before, side - length - before)
+            cine = np.pad(cine, widths, constant_values=np.nan)
+        else:
+            start = int(np.clip(round(middle - side / 2), 0, length - side))
+            cine = np.take(cine, np.arange(start, start + side), axis=axis)
     return cine
-
-
-def _window(cine: npt.NDArray[np.float32], axis: int, side: int, middle: float) -> npt.NDArray[np.float32]:
-    length = cine.shape[axis]
-    if side >= length:  # pad, NaN marking what was never measured
-        before = (side - length) // 2
-        widths = [(0, 0)] * 3
-        widths[axis] = (before, side - length - before)
-        return np.pad(cine, widths, constant_values=np.nan)
-    start = int(np.clip(round(middle - side / 2), 0, length - side))
-    return np.take(cine, np.arange(start, start + side), axis=axis)
 
 
 def _moving_centre(cine: npt.NDArray[np.float32]) -> tuple[float, float]:

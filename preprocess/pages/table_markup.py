@@ -52,23 +52,19 @@ def bar_table(
         others: a last row for everything that is not listed.
     """
     shown = [*counts, *([others] if others and others[1] else [])]
-    rows = [
-        (label or "unknown", f"{count:,}", share(count, whole), _bar(count / max(whole, 1))) for label, count in shown
-    ]
+    rows = []
+    for label, count in shown:
+        width = f"{100 * min(max(count / max(whole, 1), 0.0), 1.0):.2f}"
+        bar = element(
+            "svg",
+            element("rect", class_="track", width=100, height=8, y=1),
+            element("rect", class_="bar", width=width, height=8, y=1),
+            viewBox="0 0 100 10",
+            preserveAspectRatio="none",
+            aria_hidden="true",
+        )
+        rows.append((label or "unknown", f"{count:,}", share(count, whole), bar))
     return table([name, unit, "share", ""], rows, numbers=(unit, "share"), class_="bars")
-
-
-def _bar(part: float) -> Markup:
-    """A lying bar that fills `part` (0–1) of its track."""
-    width = f"{100 * min(max(part, 0.0), 1.0):.2f}"
-    return element(
-        "svg",
-        element("rect", class_="track", width=100, height=8, y=1),
-        element("rect", class_="bar", width=width, height=8, y=1),
-        viewBox="0 0 100 10",
-        preserveAspectRatio="none",
-        aria_hidden="true",
-    )
 
 
 def share(part: float, whole: float) -> str:

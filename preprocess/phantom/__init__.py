@@ -1,8 +1,9 @@
 """A beating-heart phantom: simulated cardiac MRI with known volumes, as DICOM studies with reports.
 
-The parts, from the inside out: `phenotypes` and `parameters` say what a heart is like, `shape` and `solver`
-give its surfaces at any phase, `heart` answers what lies at a point, `render` draws slices of it, `series`,
-`headers` and `study` make DICOM archives, `report` words what is true, `cohort` does it for many patients.
+The parts, from the inside out: in `anatomy`, `phenotypes` and `parameters` say what a heart is like, `shape` and
+`solver` give its surfaces at any phase, and `heart` answers what lies at a point. In `scanner`, `render` draws slices
+of it, and `protocol_plan`, `headers` and `examination` make DICOM archives. `reporting` words what is true (`truth`),
+and `cohort` does it for many patients.
 """
 
 from __future__ import annotations

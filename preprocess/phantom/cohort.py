@@ -16,7 +16,7 @@ from typing import TypeAlias
 import pandas as pd
 
 from preprocess.errors import PreprocessError
-from preprocess.phantom.patients import PhantomPatient, sample_patient
+from preprocess.phantom.patients import sample_patient
 from preprocess.phantom.reporting.wording import write_report
 from preprocess.phantom.scanner.examination import archive_name, write_examination
 from preprocess.phantom.truth import Truth, series_rows
@@ -71,7 +71,12 @@ def simulate_cohort(
     Raises:
         PreprocessError: The folder holds another cohort, or an argument makes no sense.
     """
-    _refuse_senseless(n_patients, seed, workers)
+    if n_patients < 1:
+        raise PreprocessError(f"a cohort of {n_patients} patients is empty", "use --patients 1 or more")
+    if seed < 0:
+        raise PreprocessError(f"the seed {seed} is negative", "use 0 or more")
+    if workers is not None and workers < 1:
+        raise PreprocessError(f"{workers} workers can't do anything", "use --workers 1 or more")
     _claim(out, n_patients, seed)
     (out / "dicom").mkdir(exist_ok=True)
     patients: list[_PatientRows] = []
@@ -83,15 +88,6 @@ def simulate_cohort(
     _write_table(out / "truth.csv", list(chain.from_iterable(patient.truth for patient in patients)))
     _write_table(out / "truth_series.csv", list(chain.from_iterable(patient.series for patient in patients)))
     return CohortSummary(n_patients, len(reports), sum(patient.n_written for patient in patients), out)
-
-
-def _refuse_senseless(n_patients: int, seed: int, workers: int | None) -> None:
-    if n_patients < 1:
-        raise PreprocessError(f"a cohort of {n_patients} patients is empty", "use --patients 1 or more")
-    if seed < 0:
-        raise PreprocessError(f"the seed {seed} is negative", "use 0 or more")
-    if workers is not None and workers < 1:
-        raise PreprocessError(f"{workers} workers can't do anything", "use --workers 1 or more")
 
 
 def _run(task: Callable[[int], _PatientRows], n_patients: int, workers: int | None) -> Iterator[_PatientRows]:
@@ -115,19 +111,14 @@ def _simulate_patient(folder: Path, seed: int, index: int) -> _PatientRows:
         write_examination(patient, study, folder)
     truths = [Truth(patient, study) for study in patient.studies]
     return _PatientRows(
-        reports=[_report_row(patient, truth) for truth in truths],
+        reports=[
+            {"patient_id": patient.patient_id, "accession": truth.study.accession, "report": write_report(truth)}
+            for truth in truths
+        ],
         truth=[truth.row() for truth in truths],
         series=[row for study in patient.studies for row in series_rows(patient, study)],
         n_written=len(missing),
     )
-
-
-def _report_row(patient: PhantomPatient, truth: Truth) -> Row:
-    return {
-        "patient_id": patient.patient_id,
-        "accession": truth.study.accession,
-        "report": write_report(truth),
-    }
 
 
 def _claim(out: Path, n_patients: int, seed: int) -> None:
@@ -135,7 +126,12 @@ def _claim(out: Path, n_patients: int, seed: int) -> None:
     path = out / _PARAMETERS
     wanted = {"seed": seed, "patients": n_patients, "phantom_version": PHANTOM_VERSION}
     if path.exists():
-        found = _read_parameters(path)
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+        except json.JSONDecodeError as error:
+            raise PreprocessError(f"{path} is damaged", "delete the folder and simulate again") from error
+        if not isinstance(found, dict):
+            raise PreprocessError(f"{path} is damaged", "delete the folder and simulate again")
         for name in ("seed", "phantom_version"):
             if found.get(name) != wanted[name]:
                 problem = f"{out} holds a cohort with {name} {found.get(name)}, not {wanted[name]}"
@@ -150,16 +146,6 @@ def _claim(out: Path, n_patients: int, seed: int) -> None:
         raise PreprocessError(f"{out} holds archives that no simulation wrote", "choose another --out")
     out.mkdir(parents=True, exist_ok=True)
     write_text(path, json.dumps(wanted, indent=2) + "\n")
-
-
-def _read_parameters(path: Path) -> dict[str, object]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise PreprocessError(f"{path} is damaged", "delete the folder and simulate again") from error
-    if not isinstance(found, dict):
-        raise PreprocessError(f"{path} is damaged", "delete the folder and simulate again")
-    return found
 
 
 def _write_table(path: Path, rows: Sequence[Row]) -> None:

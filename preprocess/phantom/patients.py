@@ -103,29 +103,18 @@ def sample_patient(seed: int, index: int) -> PhantomPatient:
     patient_id = f"MRN{int(rng.integers(10, 100))}{index:05d}"
     scheme = vendor.schemes[int(rng.integers(len(vendor.schemes)))]
     area = _surface(height, weight)
-    n_studies = 1 + int(rng.random() < FOLLOW_UP_SHARE)
+    is_followed_up = rng.random() < FOLLOW_UP_SHARE
     pose, chest = sample_pose(rng), sample_chest((weight / 74) ** 0.33, rng)
-    studies = [_first_study((seed, index, 0), kind, area, pose, chest, first_day, born)]
-    studies += [_later_study(studies[0], born) for _ in range(n_studies - 1)]
+    rng = np.random.default_rng([_STUDY, seed, index, 0])
+    parameters = sample_heart(kind, area, rng)
+    studies = [_study((seed, index, 0), Heart(parameters, pose), chest, first_day, born, rng)]
+    if is_followed_up:  # another day, another position on the table, a slightly changed heart
+        rng = np.random.default_rng([_STUDY, seed, index, 1])
+        moved = Pose(pose.origin + rng.uniform(-5, 5, 3), pose.axes)
+        heart = Heart(follow_up(parameters, rng), moved)
+        day = first_day + timedelta(days=int(rng.integers(160, 900)))
+        studies.append(_study((seed, index, 1), heart, chest, day, born, rng))
     return PhantomPatient(index, patient_id, name, sex, born, height, weight, kind, vendor, scheme, tuple(studies))
-
-
-def _first_study(
-    key: tuple[int, int, int], kind: Phenotype, area: float, pose: Pose, chest: Chest, day: date, born: date
-) -> PhantomStudy:
-    rng = np.random.default_rng([_STUDY, *key])
-    heart = Heart(sample_heart(kind, area, rng), pose)
-    return _study(key, heart, chest, day, born, rng)
-
-
-def _later_study(first: PhantomStudy, born: date) -> PhantomStudy:
-    """The follow-up: another day, another position on the table, a slightly changed heart."""
-    key = (*first.seed[:2], first.seed[2] + 1)
-    rng = np.random.default_rng([_STUDY, *key])
-    pose = Pose(first.heart.pose.origin + rng.uniform(-5, 5, 3), first.heart.pose.axes)
-    heart = Heart(follow_up(first.heart.parameters, rng), pose)
-    day = first.day + timedelta(days=int(rng.integers(160, 900)))
-    return _study(key, heart, first.chest, day, born, rng)
 
 
 def _study(

@@ -33,15 +33,6 @@ def wall_thickness(heart: Heart, phase: float) -> tuple[float, float]:
     return float((outer - inner).max()), float((outer - inner).min())
 
 
-def _atrial_volumes(heart: Heart) -> tuple[float, float]:
-    """Largest volumes of the left and the right atrium, mL, counted on a 4 mm grid at end systole."""
-    axes = (np.arange(-120, 60, _ATRIAL_GRID), np.arange(-80, 70, _ATRIAL_GRID), np.arange(-110, 40, _ATRIAL_GRID))
-    points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
-    labels = heart.labels(heart.pose.to_patient(points), heart.parameters.cycle.end_systole)
-    voxel = _ATRIAL_GRID**3 / 1000
-    return float((labels == Label.LA).sum() * voxel), float((labels == Label.RA).sum() * voxel)
-
-
 @dataclass(frozen=True)
 class Truth:
     """The truth of one study."""
@@ -61,8 +52,13 @@ class Truth:
 
     @cached_property
     def atria(self) -> tuple[float, float]:
-        """Largest left- and right-atrial volume, mL."""
-        return _atrial_volumes(self.study.heart)
+        """Largest left- and right-atrial volume, mL, counted on a 4 mm grid at end systole."""
+        heart, step = self.study.heart, _ATRIAL_GRID
+        axes = (np.arange(-120, 60, step), np.arange(-80, 70, step), np.arange(-110, 40, step))
+        points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
+        labels = heart.labels(heart.pose.to_patient(points), heart.parameters.cycle.end_systole)
+        voxel = step**3 / 1000
+        return float((labels == Label.LA).sum() * voxel), float((labels == Label.RA).sum() * voxel)
 
     @property
     def area(self) -> float:

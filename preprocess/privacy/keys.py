@@ -104,17 +104,12 @@ def load_or_create_key(path: Path) -> SiteKey:
     try:
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
             file.write(secrets.token_hex(32) + "\n")
-        _publish(temporary, path)
+        try:  # to link, which fails where the name is taken: a rename would not notice
+            os.link(temporary, path)
+        except FileExistsError:
+            pass  # another process made the key
+        except OSError:  # a file system without hard links
+            temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
     return load_key(path)
-
-
-def _publish(temporary: Path, path: Path) -> None:
-    """Give a file its name unless that is taken, which a rename would not notice."""
-    try:
-        os.link(temporary, path)
-    except FileExistsError:
-        return
-    except OSError:  # a file system without hard links
-        temporary.replace(path)

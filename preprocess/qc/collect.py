@@ -48,12 +48,19 @@ def collect(
     Raises:
         PreprocessError: `table` is some other file, or nothing can be written beside it.
     """
-    known, hashes = _known(table)
+    part = _part(table)
+    # What an earlier run measured: the newest rows of each study, and the hash of its pixels.
+    rows = pd.concat([read_measures(table), read_measures(part)], ignore_index=True)
+    hashes: dict[str, str] = dict(zip(rows["study"], rows["study_sha256"], strict=True))
+    newest = rows[rows["study_sha256"] == rows["study"].map(hashes)]
+    known = newest.drop_duplicates(["study", "view", "slice"], keep="last")
     todo = [(patient, study, hashes.get(study, "")) for patient, study in keys]
     fresh: set[str] = set()
     try:
-        _start_part(table, known)
-        with _part(table).open("a", encoding="utf-8", newline="") as out:
+        # The file of new rows begins with all that is known: a killed run loses neither.
+        part.parent.mkdir(parents=True, exist_ok=True)
+        _write(part, known)
+        with part.open("a", encoding="utf-8", newline="") as out:
             writer = csv.writer(out, lineterminator="\n")
             for finished, measured in enumerate(_measured(store, todo, workers), start=1):
                 writer.writerows(map(_cells, measured.clips))
@@ -63,25 +70,15 @@ def collect(
                     progress(finished, len(todo))
     except OSError as error:
         raise PreprocessError(f"cannot write beside {table}: {error.strerror}", "choose another --out") from None
-    return _chosen(known, read_measures(_part(table)), fresh, {study for _, study in keys})
-
-
-def _known(table: Path) -> tuple[pd.DataFrame, dict[str, str]]:
-    """The newest rows of each study that an earlier run measured, and the hash of its pixels."""
-    rows = pd.concat([read_measures(table), read_measures(_part(table))], ignore_index=True)
-    hashes: dict[str, str] = dict(zip(rows["study"], rows["study_sha256"], strict=True))
-    newest = rows[rows["study_sha256"] == rows["study"].map(hashes)]
-    return newest.drop_duplicates(["study", "view", "slice"], keep="last"), hashes
+    new = read_measures(part).iloc[len(known) :]
+    both = pd.concat([known[~known["study"].isin(fresh)], new], ignore_index=True)
+    wanted = both[both["study"].isin({study for _, study in keys})]
+    ordered: pd.DataFrame = wanted.sort_values(["study", "view", "slice"], ignore_index=True)
+    return ordered
 
 
 def _part(table: Path) -> Path:
     return table.with_name(f".{table.name}.part")
-
-
-def _start_part(table: Path, known: pd.DataFrame) -> None:
-    """Begin the file of new rows with all that is known: a killed run loses neither."""
-    _part(table).parent.mkdir(parents=True, exist_ok=True)
-    _write(_part(table), known)
 
 
 def _measured(store: Path, todo: Sequence[tuple[str, str, str]], workers: int) -> Iterator[Measured]:
@@ -89,20 +86,16 @@ def _measured(store: Path, todo: Sequence[tuple[str, str, str]], workers: int) -
         if isinstance(answer, Done):
             yield answer.result
             continue
-        # The error's text may quote what a damaged file holds; its kind cannot.
-        yield unreadable(answer.task[0], answer.task[1], f"cannot be read ({_kind(answer.error)})")
-
-
-def _kind(error: Exception | None) -> str:
-    match error:
-        case None:
-            return "doing so killed the process"
-        case MachineError():
-            return "this machine could not"
-        case PreprocessError():
-            return "damaged, or of another version"
-        case _:
-            return type(error).__name__
+        match answer.error:
+            case None:
+                kind = "doing so killed the process"
+            case MachineError():
+                kind = "this machine could not"
+            case PreprocessError():
+                kind = "damaged, or of another version"
+            case error:  # its text may quote what a damaged file holds; its type cannot
+                kind = type(error).__name__
+        yield unreadable(answer.task[0], answer.task[1], f"cannot be read ({kind})")
 
 
 def _measure(store: Path, keys: tuple[str, str, str]) -> Measured:
@@ -114,16 +107,6 @@ def _cells(clip: ClipMeasures) -> list[object]:
     measured = [*vars(clip.pixels).values(), *vars(clip.times).values()]
     cells = [MEASURES_VERSION, *place, *measured, ""]
     return [("" if math.isnan(value) else f"{value:.6g}") if isinstance(value, float) else value for value in cells]
-
-
-def _chosen(known: pd.DataFrame, part: pd.DataFrame, fresh: set[str], wanted: set[str]) -> pd.DataFrame:
-    """The newest rows of the wanted studies."""
-    new = part.iloc[len(known) :]
-    old = known[~known["study"].isin(fresh)]
-    both = pd.concat([old, new], ignore_index=True)
-    both = both[both["study"].isin(wanted)]
-    ordered: pd.DataFrame = both.sort_values(["study", "view", "slice"], ignore_index=True)
-    return ordered
 
 
 def read_measures(path: Path) -> pd.DataFrame:

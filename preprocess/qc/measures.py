@@ -71,12 +71,29 @@ class TimeMeasures:
 
 def pixel_measures(cine: npt.NDArray[Any], window: tuple[float, float]) -> PixelMeasures:
     """Measure a cine `[frame, row, col]` as stored, without padding."""
-    scaled = _scaled(cine, window)
+    step = max(1, min(cine.shape[1:]) // _SIDE)
+    thin = cine[:, ::step, ::step].astype(np.float32)
+    scaled: _Values = np.clip((thin - window[0]) / (window[1] - window[0]), 0, 1).astype(np.float32)
     low, high = np.percentile(scaled[::4], [5, 95])
     frame_means = scaled.mean(axis=(1, 2))
     usual = float(np.median(frame_means))
     spread = scaled.std(axis=0)
     motion = float(np.quantile(spread, _MOVING))
+    # Mean squared difference of successive frames over twice the variance.
+    jumpiness = math.nan
+    moving = scaled[:, spread >= motion]
+    variance = float(moving.var(axis=0).sum())
+    if len(moving) > 1 and not variance < 1e-9:
+        jumpiness = float((np.diff(moving, axis=0) ** 2).mean(axis=0).sum()) / (2 * variance)
+    # The centre of what moves most.
+    off_centre = math.nan
+    weights = np.clip(spread - np.quantile(spread, 0.95), 0, None) ** 2
+    total = float(weights.sum())
+    if total > 0:
+        rows, cols = (np.arange(size) - (size - 1) / 2 for size in spread.shape)
+        row, col = float(weights.sum(axis=1) @ rows), float(weights.sum(axis=0) @ cols)
+        off_centre = math.hypot(row, col) / total / (min(spread.shape) / 2)
+    different = {hashlib.blake2b(np.ascontiguousarray(frame).data, digest_size=16).digest() for frame in cine}
     return PixelMeasures(
         brightness=float(scaled.mean()),
         contrast=float(high - low),
@@ -84,10 +101,10 @@ def pixel_measures(cine: npt.NDArray[Any], window: tuple[float, float]) -> Pixel
         dimmest_frame=float(frame_means.min()) / usual if usual else math.nan,
         brightest_frame=float(frame_means.max()) / usual if usual else math.nan,
         motion=motion,
-        jumpiness=_jumpiness(scaled[:, spread >= motion]),
+        jumpiness=jumpiness,
         noise=_noise(scaled),
-        repeated_frames=float(_repeats(cine)),
-        off_centre=_off_centre(spread),
+        repeated_frames=float(len(cine) - len(different)),
+        off_centre=off_centre,
     )
 
 
@@ -98,22 +115,6 @@ def time_measures(times: npt.NDArray[Any]) -> TimeMeasures:
         return TimeMeasures(*[math.nan] * len(fields(TimeMeasures)))
     uneven = float(np.abs(np.diff(times) - interval).max()) / interval
     return TimeMeasures(interval, uneven, heart_rate(times))
-
-
-def _scaled(cine: npt.NDArray[Any], window: tuple[float, float]) -> _Values:
-    step = max(1, min(cine.shape[1:]) // _SIDE)
-    low, high = window
-    thin = cine[:, ::step, ::step].astype(np.float32)
-    scaled: _Values = np.clip((thin - low) / (high - low), 0, 1).astype(np.float32)
-    return scaled
-
-
-def _jumpiness(series: _Values) -> float:
-    """Mean squared difference of successive frames over twice the variance; `series` is `[frame, pixel]`."""
-    variance = float(series.var(axis=0).sum())
-    if len(series) < 2 or variance < 1e-9:
-        return math.nan
-    return float((np.diff(series, axis=0) ** 2).mean(axis=0).sum()) / (2 * variance)
 
 
 def _noise(scaled: _Values) -> float:
@@ -127,19 +128,3 @@ def _noise(scaled: _Values) -> float:
     squares = bends**2
     kept = squares[squares <= np.quantile(squares, 0.9)]
     return math.sqrt(float(kept.mean()) / (6 * _KEPT_OF_NORMAL))
-
-
-def _repeats(cine: npt.NDArray[Any]) -> int:
-    frames = {hashlib.blake2b(np.ascontiguousarray(frame).data, digest_size=16).digest() for frame in cine}
-    return len(cine) - len(frames)
-
-
-def _off_centre(spread: _Values) -> float:
-    weights = np.clip(spread - np.quantile(spread, 0.95), 0, None) ** 2
-    total = float(weights.sum())
-    if total <= 0:
-        return math.nan
-    rows, cols = (np.arange(size) - (size - 1) / 2 for size in spread.shape)
-    row, col = float(weights.sum(axis=1) @ rows), float(weights.sum(axis=0) @ cols)
-    half: int = min(spread.shape)
-    return math.hypot(row, col) / total / (half / 2)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import pandas as pd
 
 from preprocess.pages.markup import Markup, data_url, element, join
 from preprocess.pages.table_markup import bar_table, short_number, table
@@ -19,7 +18,11 @@ _N_ROWS = 300  # of the table; the CSV has all
 
 def outlier_section(report: Report) -> Markup:
     """Unreadable studies, outliers by reason, what they look like, and a row for each."""
-    parts = [_unreadable(report.unreadable)] if len(report.unreadable) else []
+    parts: list[Markup] = []
+    if len(report.unreadable):
+        problems = zip(report.unreadable["study"], report.unreadable["problem"], strict=True)
+        cells = [(element("code", study), problem) for study, problem in problems]
+        parts += [element("h3", "Studies that cannot be read"), table(["study", "problem"], cells[:_N_ROWS])]
     found = report.outliers
     if not len(found):
         return join([*parts, element("p", "Nothing: every clip that was measured lies within the limits.")])
@@ -39,9 +42,8 @@ def outlier_section(report: Report) -> Markup:
     if len(found) > _N_ROWS:
         more = f"The worst of each reason come first. {len(found) - _N_ROWS:,} more rows are in "
         parts.append(element("p", more, element("code", report.csv_name), " (column flags).", class_="soft"))
-    cells = map(_outlier_cells, found.head(_N_ROWS).to_dict("records"))
-    rows = table(_HEADER, cells, numbers=("slice", "value"), class_="outliers")
-    return join([*parts, rows])
+    rows = map(_outlier_cells, found.head(_N_ROWS).to_dict("records"))
+    return join([*parts, table(_HEADER, rows, numbers=("slice", "value"), class_="outliers")])
 
 
 _HEADER = ["reason", "view", "slice", "measure", "value", "expected", "look at it"]
@@ -51,20 +53,14 @@ def _outlier_cells(row: Mapping[str, object]) -> list[str]:
     study, index = str(row["study"]), int(str(row["slice"]))
     value, low, high = (float(str(row[name])) for name in ("value", "low", "high"))
     command = element("code", f"cmr-preprocess inspect {study} --store STORE")
-    expected = _expected(low, high)
+    if np.isinf(low):
+        expected = f"at most {short_number(high)}"
+    elif np.isinf(high):
+        expected = f"at least {short_number(low)}"
+    else:
+        expected = f"{short_number(low)} to {short_number(high)}"
     place = "all" if index < 0 else str(index + 1)
     return [str(row["reason"]), str(row["view"]), place, str(row["measure"]), short_number(value), expected, command]
-
-
-def _expected(low: float, high: float) -> str:
-    if np.isinf(low):
-        return f"at most {short_number(high)}"
-    return f"at least {short_number(low)}" if np.isinf(high) else f"{short_number(low)} to {short_number(high)}"
-
-
-def _unreadable(rows: pd.DataFrame) -> Markup:
-    cells = [(element("code", study), problem) for study, problem in zip(rows["study"], rows["problem"], strict=True)]
-    return join([element("h3", "Studies that cannot be read"), table(["study", "problem"], cells[:_N_ROWS])])
 
 
 def montage(thumbnails: Sequence[Thumbnail], *, is_odd: bool) -> Markup:

@@ -14,24 +14,41 @@ from preprocess.store.ledger import LEFT_OUT
 
 __all__ = ["render"]
 
-
 _TITLE = "Quality control of a study store"
 
 
 def render(report: Report) -> str:
     """The whole page as HTML."""
+    notices = []
+    if report.n_measured < report.n_files:
+        notices.append(
+            f"Pixels were measured in a random sample of {report.n_measured:,} of {report.n_files:,} studies "
+            f"(seed {report.seed}). Counts marked “whole store” cover all of them."
+        )
+    if report.n_files != len(report.totals.views):
+        notices.append(
+            f"The manifest lists {len(report.totals.views):,} studies, the store holds {report.n_files:,}: "
+            "convert again, or look with cmr-preprocess verify."
+        )
+    if len(report.unreadable):
+        notices.append(f"Studies that cannot be read: {len(report.unreadable):,}; they are listed below.")
+    note = "The middle slice of a view at its first phase, in studies drawn at random. Point at a picture for its key."
+    pictures = [element("p", note, class_="soft")]
+    for view, thumbnails in report.random.items():
+        if thumbnails:
+            pictures += [element("h3", view.value), montage(thumbnails, is_odd=False)]
     sections = [
         ("outliers", "Out of the ordinary", outlier_section(report)),
         ("holdings", "What the store holds", holdings_section(report)),
         ("ledger", "What was left out", ledger_section(report.ledger)),
         ("distributions", "Distributions", distribution_section(report)),
-        ("pictures", "Random studies", _pictures(report)),
+        ("pictures", "Random studies", join(pictures)),
         ("method", "How it was measured", _method(report)),
     ]
     links = [element("a", title, href=f"#{name}") for name, title, _ in sections]
     head = element("header", element("h1", _TITLE), element("nav", *links), _tiles(report))
     body = [element("section", element("h2", title), content, id=name) for name, title, content in sections]
-    main = element("main", head, _notices(report), *body)
+    main = element("main", head, *(element("p", text, class_="notice") for text in notices), *body)
     return document(_TITLE, main, style=style_sheet("preprocess.qc", "qc.css"))
 
 
@@ -54,32 +71,6 @@ def _tiles(report: Report) -> Markup:
         for name, value, note in tiles
     ]
     return element("dl", *cells, class_="tiles")
-
-
-def _notices(report: Report) -> Markup:
-    notices = []
-    if report.n_measured < report.n_files:
-        notices.append(
-            f"Pixels were measured in a random sample of {report.n_measured:,} of {report.n_files:,} studies "
-            f"(seed {report.seed}). Counts marked “whole store” cover all of them."
-        )
-    if report.n_files != len(report.totals.views):
-        notices.append(
-            f"The manifest lists {len(report.totals.views):,} studies, the store holds {report.n_files:,}: "
-            "convert again, or look with cmr-preprocess verify."
-        )
-    if len(report.unreadable):
-        notices.append(f"Studies that cannot be read: {len(report.unreadable):,}; they are listed below.")
-    return join([element("p", text, class_="notice") for text in notices])
-
-
-def _pictures(report: Report) -> Markup:
-    note = "The middle slice of a view at its first phase, in studies drawn at random. Point at a picture for its key."
-    parts = [element("p", note, class_="soft")]
-    for view, thumbnails in report.random.items():
-        if thumbnails:
-            parts += [element("h3", view.value), montage(thumbnails, is_odd=False)]
-    return join(parts)
 
 
 _MEASURES = {

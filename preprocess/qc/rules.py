@@ -39,7 +39,7 @@ class Rule(Protocol):
     def level(self) -> _Level: ...  # noqa: D102
 
     def limits(self, clips: pd.DataFrame) -> tuple[_Numbers, _Numbers, _Mask]:
-        """Lower and upper limit of each clip, and which clips the rule judges at all."""
+        """Lower and upper limit of each clip in the measure's unit, `[clip]`, and which clips are judged, `[clip]`."""
 
 
 def _everything(clips: pd.DataFrame) -> _Mask:
@@ -58,7 +58,7 @@ class LimitRule:
     where: Callable[[pd.DataFrame], _Mask] = _everything
 
     def limits(self, clips: pd.DataFrame) -> tuple[_Numbers, _Numbers, _Mask]:
-        """The same limits for each clip."""
+        """The same limits for each clip, `[clip]`, and where they hold, `[clip]`."""
         return np.full(len(clips), self.low), np.full(len(clips), self.high), self.where(clips)
 
 
@@ -85,7 +85,7 @@ class UsualRule:
     where: Callable[[pd.DataFrame], _Mask] = _everything
 
     def limits(self, clips: pd.DataFrame) -> tuple[_Numbers, _Numbers, _Mask]:
-        """Median ± a robust distance, by vendor and view."""
+        """Median ± a robust distance, by vendor and view, `[clip]`, and which clips have a value to judge, `[clip]`."""
         judged = self.where(clips) & clips[self.measure].notna().to_numpy()
         values = clips[self.measure].astype("float64").where(judged)
         if self.is_ratio:
@@ -175,42 +175,35 @@ def find_outliers(measures: pd.DataFrame, rules: Sequence[Rule] = RULES) -> pd.D
         A row per clip (or view, then with slice -1) and reason: `OUTLIER_COLUMNS`, the most severe first. `severity`
         is the distance from the limit, comparable within a rule only, so that rows are dealt out rule by rule.
     """
-    clips = _derived(measures[measures["problem"] == ""])
-    found = [_outside(clips, rule) for rule in rules]
+    clips = measures[measures["problem"] == ""]
+    # Measures that follow from several columns.
+    typical = clips.groupby(["study", "view"])["gap_mm"].transform("median")
+    rows_mm, cols_mm = clips[ClipColumn.ROW_SPACING], clips[ClipColumn.COL_SPACING]
+    clips = clips.assign(
+        gap_ratio=clips["gap_mm"] / typical.where(typical > 0),
+        pixel_aspect=rows_mm / cols_mm,
+        field_of_view_mm=np.minimum(clips["rows"] * rows_mm, clips["cols"] * cols_mm),
+        n_rows=clips["rows"],
+    )
+    found = []
+    for rule in rules:
+        low, high, judged = rule.limits(clips)
+        values = clips[rule.measure].to_numpy(dtype=np.float64)
+        with np.errstate(invalid="ignore"):
+            is_out = judged & ((values < low) | (values > high))
+        rows = clips.loc[is_out, ["study", "patient", "view", "slice"]].copy()
+        low, high, values = low[is_out], high[is_out], values[is_out]
+        beyond = np.where(values < low, low - values, values - high)
+        rows = rows.assign(reason=rule.reason, measure=rule.measure, value=values, low=low, high=high, severity=beyond)
+        rows = rows.sort_values(["severity", "study", "view", "slice"], ascending=[False, True, True, True])
+        if rule.level == "view":
+            rows = rows.drop_duplicates(["study", "view"]).assign(slice=-1)
+        found.append(rows[list(OUTLIER_COLUMNS)])
     table = pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=list(OUTLIER_COLUMNS))
     rank = table.groupby("reason", sort=False).cumcount()
     order = np.lexsort((np.arange(len(table)), rank))
     dealt: pd.DataFrame = table.iloc[order].reset_index(drop=True)
     return dealt
-
-
-def _derived(clips: pd.DataFrame) -> pd.DataFrame:
-    """Measures that follow from several columns."""
-    typical = clips.groupby(["study", "view"])["gap_mm"].transform("median")
-    sides = np.minimum(clips["rows"] * clips[ClipColumn.ROW_SPACING], clips["cols"] * clips[ClipColumn.COL_SPACING])
-    derived: pd.DataFrame = clips.assign(
-        gap_ratio=clips["gap_mm"] / typical.where(typical > 0),
-        pixel_aspect=clips[ClipColumn.ROW_SPACING] / clips[ClipColumn.COL_SPACING],
-        field_of_view_mm=sides,
-        n_rows=clips["rows"],
-    )
-    return derived
-
-
-def _outside(clips: pd.DataFrame, rule: Rule) -> pd.DataFrame:
-    low, high, judged = rule.limits(clips)
-    values = clips[rule.measure].to_numpy(dtype=np.float64)
-    with np.errstate(invalid="ignore"):
-        is_out = judged & ((values < low) | (values > high))
-    rows = clips.loc[is_out, ["study", "patient", "view", "slice"]].copy()
-    low, high, values = low[is_out], high[is_out], values[is_out]
-    distance = np.where(values < low, low - values, values - high)
-    rows = rows.assign(reason=rule.reason, measure=rule.measure, value=values, low=low, high=high, severity=distance)
-    rows = rows.sort_values(["severity", "study", "view", "slice"], ascending=[False, True, True, True])
-    if rule.level == "view":
-        rows = rows.drop_duplicates(["study", "view"]).assign(slice=-1)
-    outside: pd.DataFrame = rows[list(OUTLIER_COLUMNS)]
-    return outside
 
 
 def flagged(measures: pd.DataFrame, outliers: pd.DataFrame) -> list[str]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import chain
 
 from preprocess.pages.histogram import histogram
 from preprocess.pages.markup import Markup, element, join
 from preprocess.pages.table_markup import bar_table
 from preprocess.qc.page_content import Report
-from preprocess.qc.totals import LedgerTotals, StoreTotals
+from preprocess.qc.totals import LedgerTotals
 from preprocess.store.ledger import LEFT_OUT, STORED
 from preprocess.store.views import View
 
@@ -23,12 +24,14 @@ def holdings_section(report: Report) -> Markup:
     """Counts by view and scanner, and what studies lack."""
     totals = report.totals
     n_studies = len(totals.views)
-    has = Counter(view for views in totals.views.values() for view in views)
+    has = Counter(chain.from_iterable(totals.views.values()))
     views = [(view.value, has[view.value]) for view in View]
     clips = [(view.value, totals.clips[view.value]) for view in View]
     missing = totals.missing().most_common()
-    ranked = sorted(totals.scanners.items(), key=lambda item: (-item[1], item[0]))
-    scanners = [(_scanner(*key), count) for key, count in ranked]
+    scanners = []
+    for (vendor, model, field), count in sorted(totals.scanners.items(), key=lambda item: (-item[1], item[0])):
+        strength = f"{field:g} T" if field else "unknown field"
+        scanners.append((f"{vendor[:30] or 'unknown vendor'}, {model[:40] or 'unknown model'}, {strength}", count))
     return join(
         [
             element("p", "Whole store.", class_="soft"),
@@ -50,11 +53,6 @@ def holdings_section(report: Report) -> Markup:
             ),
         ]
     )
-
-
-def _scanner(vendor: str, model: str, field: float) -> str:
-    strength = f"{field:g} T" if field else "unknown field"
-    return ", ".join([vendor[:30] or "unknown vendor", model[:40] or "unknown model", strength])
 
 
 def ledger_section(ledger: LedgerTotals | None) -> Markup:
@@ -100,9 +98,14 @@ def distribution_section(report: Report) -> Markup:
         histogram("noise", "% of the window", Counter((100 * measures["noise"].dropna()).round(1))),
         histogram("motion", "% of the window", Counter((100 * measures["motion"].dropna()).round())),
     ]
+    ranked = totals.matrices.most_common()
+    others = ("all others", sum(count for _, count in ranked[_N_MATRICES:]))
+    matrices = bar_table("matrix", "found", ranked[:_N_MATRICES], totals.matrices.total(), others=others)
+    names = {"F": "female", "M": "male", "O": "other"}
+    sexes = [(names.get(sex, "unknown"), count) for sex, count in sorted(totals.sexes.items())]
     tables = [
-        element("div", element("h3", "Matrix, rows × columns"), _matrices(totals)),
-        element("div", element("h3", "Sex"), _sexes(totals)),
+        element("div", element("h3", "Matrix, rows × columns"), matrices),
+        element("div", element("h3", "Sex"), bar_table("sex", "studies", sexes, len(totals.views))),
     ]
     return join(
         [
@@ -113,15 +116,3 @@ def distribution_section(report: Report) -> Markup:
             element("div", *measured, class_="charts"),
         ]
     )
-
-
-def _matrices(totals: StoreTotals) -> Markup:
-    ranked = totals.matrices.most_common()
-    others = ("all others", sum(count for _, count in ranked[_N_MATRICES:]))
-    return bar_table("matrix", "found", ranked[:_N_MATRICES], totals.matrices.total(), others=others)
-
-
-def _sexes(totals: StoreTotals) -> Markup:
-    names = {"F": "female", "M": "male", "O": "other"}
-    counts = [(names.get(sex, "unknown"), count) for sex, count in sorted(totals.sexes.items())]
-    return bar_table("sex", "studies", counts, len(totals.views))

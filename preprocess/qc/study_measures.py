@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
-
-import h5py
 
 from preprocess.errors import PreprocessError
 from preprocess.inspection.slices import slice_distances
 from preprocess.qc.measures import PixelMeasures, TimeMeasures, pixel_measures, time_measures
 from preprocess.store.intensity import shown_window
-from preprocess.store.study import CineStack
 from preprocess.store.study_file import open_study, read_clip, read_hashes, read_study
 
 __all__ = ["MEASURES_VERSION", "ClipMeasures", "Measured", "measure_study", "unreadable"]
@@ -99,36 +94,20 @@ def measure_study(store: Path, patient: str, study: str, known: str) -> Measured
     if known and known == sha256:
         return Measured((), is_known=True)
     header = read_study(store, patient, study, with_pixels=False)
+    clips = []
     with open_study(store, patient, study) as file:
-        clips = tuple(
-            ClipMeasures(study, patient, sha256, header.info.vendor, view.value, *described)
-            for view, stack in header.views.items()
-            for described in _clips(file, view.value, stack)
-        )
-    return Measured(clips) if clips else unreadable(patient, study, "holds no view")
-
-
-def _clips(file: h5py.File, view: str, stack: CineStack) -> Iterator[tuple[Any, ...]]:
-    """The fields of `ClipMeasures` from `slice` on, for each slice of a view."""
-    n_slices, _, rows, cols = stack.pixels.shape
-    if n_slices == 0 or file[view].nbytes // n_slices > _MAX_CINE:
-        raise PreprocessError(f"{view} has an absurd size")
-    window = shown_window(file[view])
-    distances, shifts = slice_distances(stack)
-    for index in range(n_slices):
-        cine = read_clip(file, view, index)
-        times = stack.trigger_time[index, : len(cine)]
-        yield (
-            index,
-            n_slices,
-            len(cine),
-            rows,
-            cols,
-            *stack.pixel_spacing,
-            stack.slice_thickness,
-            float(distances[index]),
-            float(shifts[index]),
-            "",
-            pixel_measures(cine, window),
-            time_measures(times),
-        )
+        for view, stack in header.views.items():
+            n_slices, _, rows, cols = stack.pixels.shape
+            if n_slices == 0 or file[view.value].nbytes // n_slices > _MAX_CINE:
+                raise PreprocessError(f"{view.value} has an absurd size")
+            window = shown_window(file[view.value])
+            distances, shifts = slice_distances(stack)
+            for index in range(n_slices):
+                cine = read_clip(file, view.value, index)
+                times = stack.trigger_time[index, : len(cine)]
+                names = (study, patient, sha256, header.info.vendor, view.value)
+                sizes = (index, n_slices, len(cine), rows, cols)
+                lengths = (*stack.pixel_spacing, stack.slice_thickness, float(distances[index]), float(shifts[index]))
+                measures = (pixel_measures(cine, window), time_measures(times))
+                clips.append(ClipMeasures(*names, *sizes, *lengths, "", *measures))
+    return Measured(tuple(clips)) if clips else unreadable(patient, study, "holds no view")

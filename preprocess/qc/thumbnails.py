@@ -64,15 +64,11 @@ def _thumbnails(store: Path, clips: pd.DataFrame) -> Iterator[Thumbnail]:
     for clip in clips.to_dict("records"):
         study, view, index = str(clip["study"]), str(clip["view"]), int(clip["slice"])
         try:
-            image = _image(store, str(clip["patient"]), study, View(view), index)
+            with open_study(store, str(clip["patient"]), study) as file:
+                cine = read_clip(file, view, index)
+            header = read_study(store, str(clip["patient"]), study, with_pixels=False).views[View(view)]
+            single = CineStack(**{**vars(header), "pixels": cine[None], "n_frames": np.array([len(cine)], np.int32)})
+            image = webp(tile(grey(single)[0, 0], header.pixel_spacing, _SIDE))
         except PreprocessError:
             continue  # it was readable when it was measured: the store is changing, and a picture is no loss
         yield Thumbnail(study, view, index, str(clip["reason"]), image)
-
-
-def _image(store: Path, patient: str, study: str, view: View, index: int) -> bytes:
-    with open_study(store, patient, study) as file:
-        cine = read_clip(file, view.value, index)
-    header = read_study(store, patient, study, with_pixels=False).views[view]
-    single = CineStack(**{**vars(header), "pixels": cine[None], "n_frames": np.array([len(cine)], np.int32)})
-    return webp(tile(grey(single)[0, 0], header.pixel_spacing, _SIDE))

@@ -6,8 +6,6 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pandas as pd
-
 from preprocess.store.ledger import STORED, grouped_reason, has_ledger, read_ledger
 from preprocess.store.manifest import ClipColumn, manifest_pieces
 from preprocess.store.views import View
@@ -72,31 +70,26 @@ def store_totals(store: Path) -> StoreTotals:
     Raises:
         PreprocessError: there is none, or it is damaged.
     """
-    totals = StoreTotals()
-    for clips in manifest_pieces(store):
-        _count(totals, clips)
+    totals, column = StoreTotals(), ClipColumn
+    for piece in manifest_pieces(store):
+        clips = piece.fillna({column.VENDOR: "", column.MODEL: "", column.SEX: "", column.FIELD_STRENGTH: 0.0})
+        totals.patients.update(clips[column.PATIENT])
+        totals.clips.update(clips[column.VIEW])
+        totals.frames.update(clips[column.N_FRAMES])
+        totals.sax_slices.update(clips.loc[clips[column.VIEW] == "SAX", column.STUDY])
+        stacks = clips[clips[column.SLICE] == 0]
+        totals.spacings.update((stacks[column.ROW_SPACING] * 20).round() / 20)
+        totals.thicknesses.update((stacks[column.SLICE_THICKNESS] * 2).round() / 2)
+        totals.matrices.update(stacks[column.ROWS].astype(str) + " × " + stacks[column.COLS].astype(str))
+        studies = clips[~clips[column.STUDY].isin(totals.views)].drop_duplicates(column.STUDY)
+        totals.sexes.update(studies[column.SEX])
+        totals.ages.update(studies[column.AGE].dropna())
+        totals.scanners.update(
+            zip(studies[column.VENDOR], studies[column.MODEL], studies[column.FIELD_STRENGTH], strict=True)
+        )
+        for study, view in zip(stacks[column.STUDY], stacks[column.VIEW], strict=True):
+            totals.views.setdefault(study, set()).add(view)
     return totals
-
-
-def _count(totals: StoreTotals, clips: pd.DataFrame) -> None:
-    column = ClipColumn
-    clips = clips.fillna({column.VENDOR: "", column.MODEL: "", column.SEX: "", column.FIELD_STRENGTH: 0.0})
-    totals.patients.update(clips[column.PATIENT])
-    totals.clips.update(clips[column.VIEW])
-    totals.frames.update(clips[column.N_FRAMES])
-    totals.sax_slices.update(clips.loc[clips[column.VIEW] == "SAX", column.STUDY])
-    stacks = clips[clips[column.SLICE] == 0]
-    totals.spacings.update((stacks[column.ROW_SPACING] * 20).round() / 20)
-    totals.thicknesses.update((stacks[column.SLICE_THICKNESS] * 2).round() / 2)
-    totals.matrices.update(stacks[column.ROWS].astype(str) + " × " + stacks[column.COLS].astype(str))
-    studies = clips[~clips[column.STUDY].isin(totals.views)].drop_duplicates(column.STUDY)
-    totals.sexes.update(studies[column.SEX])
-    totals.ages.update(studies[column.AGE].dropna())
-    totals.scanners.update(
-        zip(studies[column.VENDOR], studies[column.MODEL], studies[column.FIELD_STRENGTH], strict=True)
-    )
-    for study, view in zip(stacks[column.STUDY], stacks[column.VIEW], strict=True):
-        totals.views.setdefault(study, set()).add(view)
 
 
 def ledger_totals(store: Path) -> LedgerTotals | None:

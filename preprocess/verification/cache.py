@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -29,8 +28,24 @@ class Fingerprints:
 
     def __init__(self, store: Path) -> None:
         self._path = store / FILE
-        self._words: dict[str, Words | None] = dict(_read(self._path))
+        self._words: dict[str, Words | None] = {}
         self._is_changed = False
+        if self._path.is_symlink() or not self._path.is_file():
+            return
+        try:
+            table = read_parquet(self._path)
+        except (DamagedFileError, MachineError):  # its fingerprints are made again
+            return
+        numbers = [*_WORDS, _IS_VALID, _VERSION]
+        if not {_SHA256, *numbers} <= set(table.columns) or not all(
+            is_numeric_dtype(table[name].dtype) for name in numbers
+        ):
+            return
+        table = table[table[_VERSION] == VERSION]
+        words = np.ascontiguousarray(table[_WORDS].to_numpy(np.uint64))
+        valid = table[_IS_VALID].to_numpy(bool).tolist()
+        for sha256, own, is_valid in zip(table[_SHA256].astype(str), words, valid, strict=True):
+            self._words[sha256] = own if is_valid else None
 
     def __contains__(self, sha256: str) -> bool:
         return sha256 in self._words
@@ -39,7 +54,7 @@ class Fingerprints:
         return self._words[sha256]
 
     def add(self, sha256: str, words: Words | None) -> None:
-        """Note a new fingerprint."""
+        """Note a new fingerprint, `[4]` words, or None for a cine that can have none."""
         self._words[sha256] = words
         self._is_changed = True
 
@@ -56,9 +71,9 @@ class Fingerprints:
         names = sorted(self._words)
         nothing = np.zeros(N_WORDS, np.uint64)
         words = [self._words[name] for name in names]
-        values = np.array([nothing if one is None else one for one in words], np.uint64).reshape(-1, N_WORDS)
+        values = np.array([nothing if own is None else own for own in words], np.uint64).reshape(-1, N_WORDS)
         table = pd.DataFrame({_SHA256: names, **dict(zip(_WORDS, values.T, strict=True))})
-        table[_IS_VALID] = np.array([one is not None for one in words], dtype=bool)
+        table[_IS_VALID] = np.array([own is not None for own in words], dtype=bool)
         table[_VERSION] = VERSION
         try:
             write_parquet(self._path, table)
@@ -66,22 +81,3 @@ class Fingerprints:
             return False
         self._is_changed = False
         return True
-
-
-def _read(path: Path) -> Iterator[tuple[str, Words | None]]:
-    if path.is_symlink() or not path.is_file():
-        return
-    try:
-        table = read_parquet(path)
-    except (DamagedFileError, MachineError):  # made anew
-        return
-    numbers = [*_WORDS, _IS_VALID, _VERSION]
-    if not {_SHA256, *numbers} <= set(table.columns) or not all(
-        is_numeric_dtype(table[name].dtype) for name in numbers
-    ):
-        return
-    table = table[table[_VERSION] == VERSION]
-    words = np.ascontiguousarray(table[_WORDS].to_numpy(np.uint64))
-    valid = table[_IS_VALID].to_numpy(bool)
-    for name, word, is_valid in zip(table[_SHA256].astype(str), words, valid.tolist(), strict=True):
-        yield name, word if is_valid else None

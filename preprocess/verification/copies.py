@@ -41,39 +41,30 @@ def copies(stores: Sequence[StoreCheck]) -> pd.DataFrame:
     tables = [store.clips.assign(store=number) for number, store in enumerate(stores, start=1)]
     clips = pd.concat(tables, ignore_index=True)
     clips["number"] = clips.groupby(["store", "patient", "study"], sort=True).ngroup()
-    studies = clips.drop_duplicates("number").set_index("number")
-    words = np.concatenate([store.words for store in stores])
-    is_valid = np.concatenate([store.is_valid for store in stores])
-    rows = []
-    for pair in find_duplicates(_columns(clips, words, is_valid)):
-        a, b = studies.loc[pair.a], studies.loc[pair.b]
-        of_both = [one[name] for one in (a, b) for name in ("store", "patient", "study")]
-        same = a["patient"] == b["patient"]
-        rows.append([*of_both, pair.kind, pair.n_clips, pair.distance, int(same), "", "", 0])
-    table: pd.DataFrame = pd.DataFrame(rows, columns=list(COLUMNS))
-    return table
-
-
-def _columns(
-    clips: pd.DataFrame,
-    words: np.ndarray[tuple[int, ...], np.dtype[np.uint64]],
-    is_valid: np.ndarray[tuple[int, ...], np.dtype[np.bool_]],
-) -> Clips:
     views = {view.value: number for number, view in enumerate(View)}
     study, view = clips["number"].to_numpy(np.int64), clips["view"].map(views).to_numpy(np.int64)
     normal = clips[["normal_x", "normal_y", "normal_z"]].to_numpy(np.float64)
     position = clips["position"].to_numpy(np.float64)
-    return Clips(
+    columns = Clips(
         study=study,
         view=view,
         index=clips["slice"].to_numpy(np.int64),
         position=position,
         normal=normal,
-        words=words,
-        is_valid=is_valid,
+        words=np.concatenate([store.words for store in stores]),
+        is_valid=np.concatenate([store.is_valid for store in stores]),
         sha256=np.where(clips["is_even"], "", clips[ClipColumn.SHA256].to_numpy(str)).astype(str),
         is_placed=unusual_places(normal, position, view, study),
     )
+    studies = clips.drop_duplicates("number").set_index("number")
+    rows = []
+    for pair in find_duplicates(columns):
+        a, b = studies.loc[pair.a], studies.loc[pair.b]
+        of_both = [side[name] for side in (a, b) for name in ("store", "patient", "study")]
+        same = a["patient"] == b["patient"]
+        rows.append([*of_both, pair.kind, pair.n_clips, pair.distance, int(same), "", "", 0])
+    table: pd.DataFrame = pd.DataFrame(rows, columns=list(COLUMNS))
+    return table
 
 
 def mark_leakage(pairs: pd.DataFrame, splits: Path) -> pd.DataFrame:

@@ -58,7 +58,7 @@ class Clips:
     is_placed: npt.NDArray[np.bool_]
 
     def take(self, chosen: npt.NDArray[np.int64] | npt.NDArray[np.bool_]) -> Clips:
-        """Some of the clips."""
+        """Some of the clips: `chosen` is their indices `[n]`, or a mask `[N]`."""
         return Clips(**{name: value[chosen] for name, value in vars(self).items()})
 
 
@@ -107,37 +107,29 @@ class Duplicate:
 
 def find_duplicates(clips: Clips) -> list[Duplicate]:
     """All pairs of studies that hold the same scan, sorted."""
-    exact = _equal_clips(clips)
+    # Exact: pairs of studies that share pixels, with the number of hashes they share.
+    order = np.argsort(clips.sha256, kind="stable")
+    hashes, studies = clips.sha256[order], clips.study[order]
+    bounds = np.concatenate([[0], 1 + np.flatnonzero(hashes[1:] != hashes[:-1]), [len(hashes)]]).tolist()
+    exact: Counter[tuple[int, int]] = Counter()
+    for start, stop in pairwise(bounds):
+        if stop - start > 1 and hashes[start] != "":
+            exact.update(combinations(sorted(set(studies[start:stop].tolist())), 2))
     found = [Duplicate(a, b, "exact", count, 0.0) for (a, b), count in exact.items()]
     valid = clips.take(clips.is_valid)
     valid = valid.take(np.argsort(valid.study, kind="stable"))
     starts = np.searchsorted(valid.study, np.arange(int(valid.study.max(initial=-1)) + 2))
-    for a, b in _candidates(valid).tolist():
+    # Near: half of the clips of a pair are below the limit, or their planes lie at the same place.
+    alike = similar_pairs(valid.words, valid.view, valid.study, LIMIT)
+    placed = valid.take(valid.is_placed)
+    together = same_place(placed.normal, placed.position, placed.view, placed.study)
+    for a, b in np.unique(np.concatenate([alike, together]), axis=0).tolist():
         if (a, b) not in exact:
-            first, second = (valid.take(np.arange(starts[one], starts[one + 1])) for one in (a, b))
+            first, second = (valid.take(np.arange(starts[study], starts[study + 1])) for study in (a, b))
             likeness = compare(first, second)
             if likeness.is_same:
                 found.append(Duplicate(a, b, "near", likeness.n_alike, likeness.distance))
-    return sorted(found, key=lambda one: (one.a, one.b))
-
-
-def _candidates(clips: Clips) -> npt.NDArray[np.int64]:
-    alike = similar_pairs(clips.words, clips.view, clips.study, LIMIT)  # half of the clips of a pair are below it
-    placed = clips.take(clips.is_placed)
-    together = same_place(placed.normal, placed.position, placed.view, placed.study)
-    return np.unique(np.concatenate([alike, together]), axis=0)
-
-
-def _equal_clips(clips: Clips) -> dict[tuple[int, int], int]:
-    """Pairs of studies that share pixels, with the number of hashes they share."""
-    order = np.argsort(clips.sha256, kind="stable")
-    hashes, studies = clips.sha256[order], clips.study[order]
-    bounds = np.concatenate([[0], 1 + np.flatnonzero(hashes[1:] != hashes[:-1]), [len(hashes)]]).tolist()
-    shared: Counter[tuple[int, int]] = Counter()
-    for start, stop in pairwise(bounds):
-        if stop - start > 1 and hashes[start] != "":
-            shared.update(combinations(sorted(set(studies[start:stop].tolist())), 2))
-    return dict(shared)
+    return sorted(found, key=lambda pair: (pair.a, pair.b))
 
 
 def compare(a: Clips, b: Clips) -> Likeness:
@@ -148,28 +140,31 @@ def compare(a: Clips, b: Clips) -> Likeness:
     """
     turned = orientations(a.words)
     distances = hamming(turned[:, :, None], b.words[None, None])  # [orientation, clip of a, clip of b]
-    pairs = _by_position(a, b)
+    # For each clip of `a` the nearest one of `b` in the same view and plane, if there is one.
+    cosine = a.normal @ b.normal.T
+    gap = np.abs(a.position[:, None] - np.sign(cosine) * b.position[None])
+    fits = (a.view[:, None] == b.view[None]) & (np.abs(cosine) > _PARALLEL) & (gap < _NEAREST)  # NaN fits nothing
+    nearest = np.where(fits, gap, np.inf).argmin(axis=1)
+    pairs = [(i, int(nearest[i])) for i in np.flatnonzero(fits.any(axis=1)).tolist()]
     possible = sum(min(int((a.view == view).sum()), int((b.view == view).sum())) for view in np.unique(a.view))
     if 2 * len(pairs) > possible:
-        options = [_likeness(one, pairs, _are_placed(a, b, pairs)) for one in distances]
+        is_placed = _are_placed(a, b, pairs)
+        options = [_likeness(table, pairs, is_placed) for table in distances]
     else:
-        options = [_likeness(one, _by_order(one, a, b)) for one in distances]
-    return max(options, key=lambda one: (-one.distance, one.n_alike))
+        options = [_likeness(table, _by_order(table, a, b)) for table in distances]
+    return max(options, key=lambda likeness: (-likeness.distance, likeness.n_alike))
 
 
 def _are_placed(a: Clips, b: Clips, pairs: Sequence[tuple[int, int]]) -> bool:
     """Most pairs lie in the same plane, and in two views: parallel slices agree by one chance, not by many."""
-    same = [pair for pair in pairs if _is_same_place(a, b, *pair)]
-    return 2 * len(same) > len(pairs) and len({int(a.view[i]) for i, _ in same}) > 1
-
-
-def _is_same_place(a: Clips, b: Clips, i: int, j: int) -> bool:
-    """Whether two clips lie in the very same plane, and not in one that many have."""
-    if not (a.is_placed[i] and b.is_placed[j]):
-        return False
-    cosine = float(a.normal[i] @ b.normal[j])
-    gap = abs(a.position[i] - np.sign(cosine) * b.position[j])
-    return bool(1 - abs(cosine) < SAME_ANGLE**2 / 2 and gap < SAME_MM)
+    views = []
+    for i, j in pairs:
+        if a.is_placed[i] and b.is_placed[j]:  # neither lies in a plane that many have
+            cosine = float(a.normal[i] @ b.normal[j])
+            gap = abs(a.position[i] - np.sign(cosine) * b.position[j])
+            if 1 - abs(cosine) < SAME_ANGLE**2 / 2 and gap < SAME_MM:
+                views.append(int(a.view[i]))
+    return 2 * len(views) > len(pairs) and len(set(views)) > 1
 
 
 def _likeness(distances: npt.NDArray[np.int64], pairs: Sequence[tuple[int, int]], is_placed: bool = False) -> Likeness:
@@ -179,37 +174,21 @@ def _likeness(distances: npt.NDArray[np.int64], pairs: Sequence[tuple[int, int]]
     return Likeness(len(values), int((values <= CLIP_LIMIT).sum()), float(np.median(values)), is_placed)
 
 
-def _by_position(a: Clips, b: Clips) -> list[tuple[int, int]]:
-    """For each clip of `a` the one of `b` in the same view and plane, if there is one."""
-    cosine = a.normal @ b.normal.T
-    gap = np.abs(a.position[:, None] - np.sign(cosine) * b.position[None])
-    fits = (a.view[:, None] == b.view[None]) & (np.abs(cosine) > _PARALLEL) & (gap < _NEAREST)  # NaN fits nothing
-    gap = np.where(fits, gap, np.inf)
-    best = gap.argmin(axis=1)
-    return [(i, int(best[i])) for i in np.flatnonzero(fits.any(axis=1)).tolist()]
-
-
 def _by_order(distances: npt.NDArray[np.int64], a: Clips, b: Clips) -> list[tuple[int, int]]:
     """Stacks laid against each other where they are most alike; at least half of the smaller one overlaps."""
     pairs: list[tuple[int, int]] = []
     for view in np.intersect1d(a.view, b.view):
-        rows, cols = (one[np.argsort(clips.index[one], kind="stable")] for clips, one in _of_view(view, a, b))
-        options = [
-            pairs_
-            for line in (cols, cols[::-1])
-            for offset in range(-len(rows) + 1, len(line))
-            if 2 * len(pairs_ := _laid(rows, line, offset)) >= min(len(rows), len(line))
-        ]
+        rows, cols = np.flatnonzero(a.view == view), np.flatnonzero(b.view == view)
+        ordered = rows[np.argsort(a.index[rows], kind="stable")].tolist()
+        others = cols[np.argsort(b.index[cols], kind="stable")].tolist()
+        laid = (
+            list(zip(ordered[max(0, -offset) :], line[max(0, offset) :], strict=False))
+            for line in (others, others[::-1])
+            for offset in range(-len(ordered) + 1, len(line))
+        )
+        options = [option for option in laid if 2 * len(option) >= min(len(ordered), len(others))]
         pairs += min(options, key=lambda option: float(np.mean([distances[pair] for pair in option])))
     return pairs
-
-
-def _of_view(view: int, *studies: Clips) -> list[tuple[Clips, npt.NDArray[np.int64]]]:
-    return [(clips, np.flatnonzero(clips.view == view)) for clips in studies]
-
-
-def _laid(rows: npt.NDArray[np.int64], cols: npt.NDArray[np.int64], offset: int) -> list[tuple[int, int]]:
-    return [(int(rows[i]), int(cols[i + offset])) for i in range(len(rows)) if 0 <= i + offset < len(cols)]
 
 
 def duplicate_groups(pairs: Iterable[tuple[str, str]], patients: Mapping[str, str] | None = None) -> list[list[str]]:

@@ -212,27 +212,19 @@ class _Stack:
         normal = np.cross(axes[:3], axes[3:])
         positions = self.values.get(IMAGE_POSITION)
         position = math.nan if positions is None else float(np.asarray(positions[index]) @ normal)
+        row_spacing, col_spacing = self.numbers(PIXEL_SPACING, 2)
         words = None
         if task.known is not None and sha256 not in task.known:
-            words = fingerprint(cine, self._believed_spacing())
-        row = self._row(task, index, len(cine), sha256)
-        return StoredClip(row, position, (normal[0], normal[1], normal[2]), words, bool(cine.min() == cine.max()))
-
-    def _believed_spacing(self) -> tuple[float, float]:
-        row, col = self.numbers(PIXEL_SPACING, 2)
-        if math.isfinite(row) and math.isfinite(col) and min(row, col) > 0:
-            return row, col
-        guess = _FIELD_OF_VIEW / max(self.data.shape[2:])
-        return guess, guess
-
-    def _row(self, task: Task, index: int, n_frames: int, sha256: str) -> ManifestRow:
-        row_spacing, col_spacing = self.numbers(PIXEL_SPACING, 2)
-        return ManifestRow(
+            row_mm, col_mm = row_spacing, col_spacing
+            if not (math.isfinite(row_mm) and math.isfinite(col_mm) and min(row_mm, col_mm) > 0):
+                row_mm = col_mm = _FIELD_OF_VIEW / max(self.data.shape[2:])
+            words = fingerprint(cine, (row_mm, col_mm))
+        row = ManifestRow(
             study=task.study,
             patient=task.patient,
             view=self.view,
             slice=index,
-            n_frames=n_frames,
+            n_frames=len(cine),
             rows=self.data.shape[2],
             cols=self.data.shape[3],
             row_spacing_mm=row_spacing,
@@ -245,3 +237,4 @@ class _Stack:
             age_years=float(self.info.get(AGE, math.nan)),
             pixel_sha256=sha256,
         )
+        return StoredClip(row, position, (normal[0], normal[1], normal[2]), words, bool(cine.min() == cine.max()))

@@ -63,38 +63,7 @@ def fingerprint(cine: npt.NDArray[Any], spacing: tuple[float, float]) -> Words |
     mean, motion = _images(cine, spacing)
     if not motion.max() > _LEAST_MOTION * np.abs(mean).max():
         return None
-    middle = _middle(motion)
-    spectra = [_spectrum(image, middle) for image in (mean, motion)]
-    signs = np.concatenate([spectrum[_U, _V] > 0 for spectrum in spectra])
-    return _packed(signs)
-
-
-def _images(cine: npt.NDArray[Any], spacing: tuple[float, float]) -> tuple[_Floats, _Floats]:
-    """Mean over time and motion on a grid of `_STEP` mm over the whole picture, both `[row, col]`."""
-    n_frames, rows, cols = cine.shape
-    angle = 2 * np.pi * np.arange(n_frames) / n_frames
-    waves = [np.ones(n_frames) / 2, np.cos(angle), np.sin(angle), np.cos(2 * angle), np.sin(2 * angle)]
-    base = (np.array(waves) * 2 / n_frames).astype(np.float32)
-    flat = base @ cine.reshape(n_frames, rows * cols).astype(np.float32)
-    sigma = [0.7 * _STEP / one for one in spacing]
-    nodes = np.meshgrid(*(_nodes(n, one) for n, one in zip((rows, cols), spacing, strict=True)), indexing="ij")
-    images = [
-        ndimage.map_coordinates(ndimage.gaussian_filter(image, sigma), nodes, order=1, mode="nearest")
-        for image in flat.reshape(-1, rows, cols)
-    ]
-    motion = np.sqrt(np.sum(np.square(images[1:]), axis=0))
-    return images[0], motion
-
-
-def _nodes(n: int, spacing: float) -> npt.NDArray[np.float64]:
-    """Where the grid's nodes lie along one side of a picture, in pixels; the grid is centred on it."""
-    count = max(2, int(n * spacing // _STEP))
-    steps = np.arange(count, dtype=np.float64) - (count - 1) / 2
-    return np.asarray(steps * (_STEP / spacing) + (n - 1) / 2, dtype=np.float64)
-
-
-def _middle(motion: _Floats) -> tuple[float, float]:
-    """Row and column of the middle of what moves, in nodes: a mean that is repeated under a window around itself."""
+    # The middle of what moves, in nodes: a mean that is repeated under a window around itself.
     smooth = ndimage.gaussian_filter(motion, 1.5)
     weight = np.clip(smooth / smooth.max() - _SUPPORT, 0, _CAP).astype(np.float64)
     row, col = np.arange(weight.shape[0]), np.arange(weight.shape[1])
@@ -105,21 +74,42 @@ def _middle(motion: _Floats) -> tuple[float, float]:
         by_col = np.exp(-0.5 * ((col - x) * _STEP / _REACH) ** 2)
         along, across = (weight @ by_col) * by_row, (by_row @ weight) * by_col
         y, x = along @ row / along.sum(), across @ col / across.sum()
-    return float(y), float(x)
-
-
-def _spectrum(image: _Floats, middle: tuple[float, float]) -> npt.NDArray[np.float64]:
-    """Cosine transform of the round window around the middle; what lies outside of the picture is its mean."""
+    # A round window around it; what lies outside of the picture counts as its mean.
     axis = np.arange(_GRID) - (_GRID - 1) / 2
-    row, col = middle[0] + axis, middle[1] + axis
+    row, col = float(y) + axis, float(x) + axis
     radius = np.hypot(axis[:, None], axis[None, :]) / (_GRID / 2)
     window = np.where(radius < 1, np.cos(np.pi / 2 * radius) ** 2, 0.0)
-    window *= ((row >= -0.5) & (row <= image.shape[0] - 0.5))[:, None]
-    window *= ((col >= -0.5) & (col <= image.shape[1] - 0.5))[None, :]
-    values = ndimage.map_coordinates(image, np.meshgrid(row, col, indexing="ij"), order=1, mode="nearest")
-    level = (values * window).sum() / window.sum()
-    spectrum: npt.NDArray[np.float64] = fft.dctn((values - level) * window)
-    return spectrum
+    window *= ((row >= -0.5) & (row <= motion.shape[0] - 0.5))[:, None]
+    window *= ((col >= -0.5) & (col <= motion.shape[1] - 0.5))[None, :]
+    nodes = np.meshgrid(row, col, indexing="ij")
+    signs = []
+    for image in (mean, motion):
+        values = ndimage.map_coordinates(image, nodes, order=1, mode="nearest")
+        level = (values * window).sum() / window.sum()
+        signs.append(fft.dctn((values - level) * window)[_U, _V] > 0)
+    return _packed(np.concatenate(signs))
+
+
+def _images(cine: npt.NDArray[Any], spacing: tuple[float, float]) -> tuple[_Floats, _Floats]:
+    """Mean over time and motion on a grid of `_STEP` mm over the whole picture, both `[row, col]`."""
+    n_frames, rows, cols = cine.shape
+    angle = 2 * np.pi * np.arange(n_frames) / n_frames
+    waves = [np.ones(n_frames) / 2, np.cos(angle), np.sin(angle), np.cos(2 * angle), np.sin(2 * angle)]
+    base = (np.array(waves) * 2 / n_frames).astype(np.float32)
+    flat = base @ cine.reshape(n_frames, rows * cols).astype(np.float32)
+    sigma = [0.7 * _STEP / pixel for pixel in spacing]
+    axes = []
+    for n_pixels, pixel in zip((rows, cols), spacing, strict=True):  # nodes in pixels, centred on the picture
+        count = max(2, int(n_pixels * pixel // _STEP))
+        steps = np.arange(count, dtype=np.float64) - (count - 1) / 2
+        axes.append(steps * (_STEP / pixel) + (n_pixels - 1) / 2)
+    nodes = np.meshgrid(*axes, indexing="ij")
+    images = [
+        ndimage.map_coordinates(ndimage.gaussian_filter(image, sigma), nodes, order=1, mode="nearest")
+        for image in flat.reshape(-1, rows, cols)
+    ]
+    motion = np.sqrt(np.sum(np.square(images[1:]), axis=0))
+    return images[0], motion
 
 
 def _packed(bits: npt.NDArray[np.bool_]) -> Words:
@@ -142,7 +132,7 @@ def orientations(words: Words) -> Words:
 
 
 def hamming(a: Words, b: Words) -> npt.NDArray[np.int64]:
-    """Number of different bits of fingerprints `[…, 4]`, by broadcasting."""
+    """Number of different bits `[…]` of fingerprints `[…, 4]`, by broadcasting."""
     different = np.bitwise_xor(a, b)
     if hasattr(np, "bitwise_count"):
         counts: npt.NDArray[np.int64] = np.bitwise_count(different).sum(axis=-1, dtype=np.int64)

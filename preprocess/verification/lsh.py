@@ -87,7 +87,7 @@ def _equal(ordered: Words, queries: Words) -> Iterator[tuple[_Indices, _Indices]
 def brute_force_pairs(
     words: Words, classes: npt.NDArray[np.int64], owners: npt.NDArray[np.int64], limit: int, block: int = 512
 ) -> npt.NDArray[np.int64]:
-    """What `similar_pairs` looks for, by comparing all with all: the reference for tests and benchmarks."""
+    """The pairs `[pair, 2]` of `similar_pairs` by comparing all with all: the reference for tests and benchmarks."""
     found = []
     turned = orientations(words)
     for start in range(0, len(words), block):

@@ -70,7 +70,7 @@ def safe_view(text: object) -> str:
 def write_problems(path: Path, problems: Iterable[Problem]) -> None:
     """Write `verification.csv`, sorted; a header alone where all is well."""
     order = list(Check)
-    rows = sorted(problems, key=lambda one: (one.store, order.index(one.check), *map(str, astuple(one)[1:])))
+    rows = sorted(problems, key=lambda row: (row.store, order.index(row.check), *map(str, astuple(row)[1:])))
     names = ["store", "patient", "study", "view", "slice", "check", "problem"]
     assert sorted(names) == sorted(field.name for field in fields(Problem))
     buffer = io.StringIO()

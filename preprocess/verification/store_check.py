@@ -185,7 +185,7 @@ def _words(
     words = np.zeros((len(clips), 4), np.uint64)
     is_valid = np.zeros(len(clips), bool)
     for index, sha256 in enumerate(clips[ClipColumn.SHA256] if options.with_fingerprints else ()):
-        one = known[sha256]
-        if one is not None:
-            words[index], is_valid[index] = one, True
+        own = known[sha256]
+        if own is not None:
+            words[index], is_valid[index] = own, True
     return words, is_valid

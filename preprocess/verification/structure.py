@@ -53,7 +53,8 @@ def data_problem(data: object) -> str:
         return "a virtual data set: its pixels lie in other files and were not read"
     if creation.get_external_count():
         return "external storage: its pixels lie in another file and were not read"
-    return _size_problem(data) or _filter_problem(creation)
+    filters = {creation.get_filter(index)[0] for index in range(creation.get_nfilters())}
+    return _size_problem(data) or ("" if filters <= _FILTERS else "coded by a filter that no store uses")
 
 
 def _size_problem(data: h5py.Dataset) -> str:
@@ -65,11 +66,6 @@ def _size_problem(data: h5py.Dataset) -> str:
     if data.chunks != (1, *shape[1:]):
         return f"chunks are {list(data.chunks or [])}, not one slice's cine"
     return ""
-
-
-def _filter_problem(creation: h5py.h5p.PropDCID) -> str:
-    filters = {creation.get_filter(index)[0] for index in range(creation.get_nfilters())}
-    return "" if filters <= _FILTERS else "coded by a filter that no store uses"
 
 
 def chunk_problem(data: h5py.Dataset, index: int) -> str:
@@ -85,12 +81,7 @@ def chunk_problem(data: h5py.Dataset, index: int) -> str:
     last = creation.get_nfilters() - 1
     if last >= 0 and creation.get_filter(last)[0] == _BLOSC and chunk.filter_mask == 0:
         _, coded = data.id.read_direct_chunk(coordinates)
-        if len(coded) < 16 or _sizes(coded) != (n_bytes, len(coded)):
+        # The header of a Blosc chunk states the bytes before and after coding.
+        if len(coded) < 16 or struct.unpack("<I4xI", coded[4:16]) != (n_bytes, len(coded)):
             return "coded bytes are damaged"
     return ""
-
-
-def _sizes(coded: bytes) -> tuple[int, int]:
-    """Bytes before and after coding, as the header of a Blosc chunk states them."""
-    before, _, after = struct.unpack("<III", coded[4:16])
-    return before, after

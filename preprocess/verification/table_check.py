@@ -37,13 +37,11 @@ def read_tables(store: Path) -> tuple[pd.DataFrame | None, list[Problem]]:
             problems.append(Problem(Check.UNCHECKED, f"this machine could not read {name}"))
         except DamagedFileError:
             problems.append(Problem(Check.MANIFEST, f"{name} cannot be read as a clip manifest"))
-    if len(tables) == 2 and not _equal(*tables.values()):
-        problems.append(Problem(Check.MANIFEST, "clips.csv and clips.parquet differ"))
+    if len(tables) == 2:
+        a, b = tables.values()
+        if len(a) != len(b) or any(_differs(a[name], b[name]).any() for name in MANIFEST_COLUMNS):
+            problems.append(Problem(Check.MANIFEST, "clips.csv and clips.parquet differ"))
     return next(iter(tables.values()), None), problems
-
-
-def _equal(a: pd.DataFrame, b: pd.DataFrame) -> bool:
-    return len(a) == len(b) and not any(_differs(a[name], b[name]).any() for name in MANIFEST_COLUMNS)
 
 
 def _differs(a: pd.Series, b: pd.Series) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
@@ -140,7 +138,7 @@ def compare_ledger(store: Path, views: dict[tuple[str, str], set[str]], present:
         yield Problem(Check.LEDGER, f"{LEDGER_FILE} cannot be read as a ledger")
         return
     stored = list(dict.fromkeys(rows))  # each once, in the ledger's order
-    said = {(patient, study) for patient, study, _ in stored if is_key(patient) and is_key(study)}
+    said = {(patient, study) for patient, study, _ in stored if all(map(is_key, (patient, study)))}
     for patient, study in sorted(said - present):
         yield Problem(Check.LEDGER, "the ledger says stored, the store has no file of it", patient, study)
     for patient, study in sorted(present - said):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -72,7 +73,7 @@ def verify_stores(
     """
     _refuse(stores, splits, with_duplicates=with_duplicates, workers=workers)
     checks = tuple(
-        _check(store, Options(workers, with_duplicates, number, timeout_s), progress)
+        check_store(store, Options(workers, with_duplicates, number, timeout_s), partial(progress, number))
         for number, store in enumerate(stores, start=1)
     )
     found = Verification(checks, None, (out or stores[0]) / "verification.csv", (out or stores[0]) / "duplicates.csv")
@@ -98,7 +99,3 @@ def _refuse(stores: Sequence[Path], splits: Path | None, *, with_duplicates: boo
         read_splits(splits)
     if workers < 0:
         raise PreprocessError("a negative number of workers", "use --workers 0 or more")
-
-
-def _check(store: Path, options: Options, progress: Progress) -> StoreCheck:
-    return check_store(store, options, lambda done, total: progress(options.number, done, total))

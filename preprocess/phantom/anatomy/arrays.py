@@ -15,5 +15,5 @@ Signal: TypeAlias = npt.NDArray[np.uint16]
 
 
 def unit(vector: Floats) -> Floats:
-    """The vector scaled to length one."""
+    """The vector [3] scaled to length one, [3]."""
     return np.asarray(vector / np.linalg.norm(vector))

@@ -13,7 +13,7 @@ __all__ = ["Chest", "coverage", "sample_chest"]
 
 
 def coverage(distance: Floats, width: float) -> Floats:
-    """Share of a pixel inside a surface at a signed distance (mm): a linear edge of `width` mm, 0–1."""
+    """Share (0–1) of each pixel inside a surface, with an edge of `width` mm; `distance`: signed, mm, same shape."""
     return np.asarray(np.clip(np.float32(0.5) - distance * np.float32(1.0 / width), np.float32(0), np.float32(1)))
 
 
@@ -48,27 +48,16 @@ class Chest:
         cavity = body + (self.skin_fat + 15.0)
         dome = (x + 25) / 150.0
         below = z - (self.diaphragm - 34.0 * dome * dome - 30.0 * ((y + 5) / 90.0) ** 2)
-        _blend(image, self._lung(contrast, x, y, z), coverage(cavity, width))
+        vessels = np.sin(x * 0.31 + z * 0.17) * np.sin(y * 0.27 - z * 0.23) * np.sin(x * 0.13 - y * 0.21)
+        lung = contrast.lung + 0.22 * contrast.blood * np.clip(vessels - 0.35, 0, 1)
+        _blend(image, lung, coverage(cavity, width))
         middle = _ellipse((x - 8) / 34.0, (y - 28) / 66.0, 40.0)
         _blend(image, contrast.mediastinum, coverage(np.maximum(cavity, middle), 3 * width))
-        _blend(image, self._abdomen(contrast, x, y), coverage(np.maximum(cavity, below), width))
-        self._spine_and_vessels(image, contrast, x, y, width)
-        return image
-
-    @staticmethod
-    def _lung(contrast: Contrast, x: Floats, y: Floats, z: Floats) -> Floats:
-        """Dark lung with faint vessels."""
-        vessels = np.sin(x * 0.31 + z * 0.17) * np.sin(y * 0.27 - z * 0.23) * np.sin(x * 0.13 - y * 0.21)
-        return np.asarray(contrast.lung + 0.22 * contrast.blood * np.clip(vessels - 0.35, 0, 1))
-
-    @staticmethod
-    def _abdomen(contrast: Contrast, x: Floats, y: Floats) -> Floats:
-        """Liver on the right, stomach and spleen on the left, with a soft border."""
+        # Liver on the right, stomach and spleen on the left, with a soft border.
         right = np.clip((45.0 - x + 0.2 * y) / 12.0, 0, 1)
-        return np.asarray(contrast.liver * right + (0.55 * contrast.liver + 0.1 * contrast.fat) * (1 - right))
-
-    def _spine_and_vessels(self, image: Floats, contrast: Contrast, x: Floats, y: Floats, width: float) -> None:
-        """Vertebra with its canal, back muscles, descending aorta and vena cava, along z."""
+        abdomen = contrast.liver * right + (0.55 * contrast.liver + 0.1 * contrast.fat) * (1 - right)
+        _blend(image, abdomen, coverage(np.maximum(cavity, below), width))
+        # Vertebra with its canal, back muscles, descending aorta and vena cava, along z.
         spine = 0.58 * self.half_depth
         _blend(image, contrast.bone, coverage(np.hypot(x, (y - spine) * 1.15) - 21, width))
         _blend(image, contrast.fluid, coverage(np.hypot(x, y - spine - 25) - 7, width))
@@ -76,9 +65,10 @@ class Chest:
             _blend(image, contrast.muscle, coverage(np.hypot((x - side) / 1.2, y - spine - 26) - 15, width))
         _blend(image, contrast.blood, coverage(np.hypot(x - 27, y - spine + 18) - 11.5, width))
         _blend(image, contrast.blood, coverage(np.hypot(x + 26, y - 22) - 9.5, width))
+        return image
 
     def shading(self, points: Floats) -> Floats:
-        """Smooth sensitivity of the coils at patient points, [N] float32, about 1 in the heart."""
+        """Smooth sensitivity of the coils at patient points [N, 3] (mm), [N] float32, about 1 in the heart."""
         front = -points[:, 1] / self.half_depth
         side = points[:, 0] / self.half_width
         return (1.0 + self.coil * (0.24 * front + 0.12 * front**2) - 0.10 * side**2).astype(np.float32)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 
@@ -112,10 +113,17 @@ class Heart:
         local = self.pose.to_heart(points).astype(np.float32)
         x, y, z = (np.ascontiguousarray(local[:, axis]) for axis in range(3))
         r = np.sqrt(x * x + y * y) + np.float32(1e-4)
-        return Sample(x, y, z, r, angular(self.parameters, x / r, y / r, z), _tube(local, _AORTIC_WAY, _AORTA))
+        # The aorta is a tube around a broken line.
+        nearest, way = np.full(len(local), _FAR, dtype=np.float32), _AORTIC_WAY.astype(np.float32)
+        for start, stop in pairwise(way):
+            step = stop - start
+            share = np.clip((local - start) @ step / (step @ step), 0, 1)
+            gap = local - start - share[:, None] * step
+            nearest = np.minimum(nearest, np.sqrt((gap * gap).sum(axis=1)))
+        return Sample(x, y, z, r, angular(self.parameters, x / r, y / r, z), nearest - np.float32(_AORTA))
 
     def distances(self, sample: Sample, state: State) -> Distances:
-        """Signed distances of N points at T phases."""
+        """Signed distances of N points at T phases, each [T, N] mm."""
         s, d, at_rest = state.astype(np.float32), sample, self._rest.astype(np.float32)
         behind_mitral = s.mitral - d.z
         p, q = endocardium(self.parameters, d.weights, s.flattening)
@@ -188,14 +196,3 @@ def _ellipsoid(sample: Sample, radius: Floats, long_axis: Floats, centre: Floats
     slope = np.sqrt((across / radius) ** 2 + (along / long_axis) ** 2) + np.float32(1e-6)
     scaled = np.sqrt(square)
     return np.asarray((scaled - 1) * scaled / slope)
-
-
-def _tube(points: Floats, way: Floats, radius: float) -> Floats:
-    """Distance to a tube around a broken line, [N] mm."""
-    nearest = np.full(len(points), _FAR, dtype=np.float32)
-    for start, stop in zip(way[:-1].astype(np.float32), way[1:].astype(np.float32), strict=True):
-        step = stop - start
-        share = np.clip((points - start) @ step / (step @ step), 0, 1)
-        gap = points - start - share[:, None] * step
-        nearest = np.minimum(nearest, np.sqrt((gap * gap).sum(axis=1)))
-    return np.asarray(nearest - np.float32(radius))

@@ -87,7 +87,7 @@ def sample_heart(kind: Phenotype, area: float, rng: np.random.Generator) -> Hear
     lvedv, rvedv = area * draw(kind.edv_index), area * draw(kind.rv_edv_index)
     la_max, ra_max = area * draw(kind.la_index), area * draw(kind.ra_index)
     la_emptying = draw((0.30, 0.40)) if kind.name in ("amyloid", "la_dilation") else draw((0.45, 0.58))
-    return HeartParameters(
+    heart = HeartParameters(
         lvedv=lvedv,
         lvesv=lvedv * (1 - draw(kind.lvef) / 100),
         wall_volume=area * draw(kind.mass_index) / MYOCARDIAL_DENSITY,
@@ -107,14 +107,12 @@ def sample_heart(kind: Phenotype, area: float, rng: np.random.Generator) -> Hear
         effusion=draw(kind.effusion),
         fat=draw((2.5, 6.0)),
         cycle=Cycle(end_systole=draw((0.32, 0.40)), atrial_kick=draw((0.16, 0.28))),
-        infarct=_sample_infarct(rng) if kind.infarct else None,
     )
-
-
-def _sample_infarct(rng: np.random.Generator) -> Infarct:
-    """A territory (LAD twice as often as each other), nearly immobile and thinned."""
+    if not kind.infarct:
+        return heart
+    # Nearly immobile and thinned, in the territory of the LAD twice as often as of each other artery.
     territory = (Territory.LAD, Territory.LAD, Territory.LCX, Territory.RCA)[int(rng.integers(4))]
-    return Infarct(territory, severity=float(rng.uniform(0.85, 0.98)), thinning=float(rng.uniform(0.45, 0.6)))
+    return replace(heart, infarct=Infarct(territory, severity=draw((0.85, 0.98)), thinning=draw((0.45, 0.6))))
 
 
 def follow_up(heart: HeartParameters, rng: np.random.Generator) -> HeartParameters:

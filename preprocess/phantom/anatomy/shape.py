@@ -93,7 +93,7 @@ def _fade(values: Floats, start: float, stop: float) -> Floats:
 
 
 def angular(heart: HeartParameters, cos: Floats, sin: Floats, z: Floats) -> Angular:
-    """The time-independent weights at directions (cos φ, sin φ) and heights z (mm), all of one shape."""
+    """The time-independent weights at directions (cos φ, sin φ) and heights z (mm), all [N] or all [T, U, Φ]."""
     height = z / heart.length
     septal = _bump(cos, sin, 180.0, 1.9)
     asymmetry = _bump(cos, sin, 155.0, 1.5) * _fade(height, 0.55, 0.95)
@@ -112,26 +112,40 @@ def angular(heart: HeartParameters, cos: Floats, sin: Floats, z: Floats) -> Angu
     return Angular(septal, asymmetry, infarct, crescent)
 
 
-def _inner_shape(heart: HeartParameters, weights: Angular, flattening: Floats) -> Floats:
-    """Cavity radius relative to its short semi-axis."""
+def endocardium(heart: HeartParameters, weights: Angular, flattening: Floats) -> tuple[Floats, Floats]:
+    """Cavity radius at the widest section as P·a(t) + Q·a(0), a the short semi-axis.
+
+    Args:
+        heart: whose asymmetry and infarct shape the cavity.
+        weights: at each point, [N] or [T, U, Φ].
+        flattening: of the septum, 0–1, [T, 1] or [T, 1, 1].
+
+    Returns:
+        P and Q without unit, each [T, N] or [T, U, Φ].
+    """
     thinning = heart.infarct.thinning if heart.infarct else 0.0
     bulge = 1.0 - heart.septal_asymmetry * weights.asymmetry
-    return np.asarray((1.0 - flattening * weights.septal) * bulge * (1.0 + 0.18 * thinning * weights.infarct))
-
-
-def endocardium(heart: HeartParameters, weights: Angular, flattening: Floats) -> tuple[Floats, Floats]:
-    """Cavity radius at the widest section as P·a(t) + Q·a(0), a the short semi-axis; returns P and Q."""
-    shape = _inner_shape(heart, weights, flattening)
+    shape = np.asarray((1.0 - flattening * weights.septal) * bulge * (1.0 + 0.18 * thinning * weights.infarct))
     return shape * (1.0 - weights.infarct), shape * weights.infarct
 
 
 def epicardium(weights: Angular, flattening: Floats) -> tuple[Floats, Floats]:
-    """Epicardial radius at the widest section as P·a(t) + Q·a(0); returns P and Q."""
+    """Epicardial radius at the widest section as P·a(t) + Q·a(0); P and Q in the shapes of `endocardium`, [T, N]."""
     shape = 1.0 - flattening * weights.septal
     return shape * (1.0 - weights.infarct), shape * weights.infarct
 
 
 def rv_depth(weights: Angular, z: Floats, tricuspid: Floats, apex: Floats) -> Floats:
-    """Depth of the right ventricle outside the epicardium relative to its deepest meridian, 0–1."""
+    """Depth of the right ventricle outside the epicardium relative to its deepest meridian, 0–1.
+
+    Args:
+        weights: at each point, [N] or [T, Z, Φ].
+        z: heights of the points, mm, [N] or [T, Z, Φ].
+        tricuspid: height of the tricuspid plane, mm, [T, 1] or [T, 1, 1].
+        apex: height of the ventricle's apex, likewise.
+
+    Returns:
+        [T, N] or [T, Z, Φ].
+    """
     along = np.clip((z - tricuspid) / (apex - tricuspid + _TINY), 0.0, 1.0)
     return weights.crescent * (1.0 - along * along)

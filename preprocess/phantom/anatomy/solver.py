@@ -66,8 +66,11 @@ def solve(heart: HeartParameters, phases: Floats) -> State:
     flattening = heart.flattening_ed + (heart.flattening_es - heart.flattening_ed) * contraction
     long_outer = (heart.length - mitral) / (1 + BASE_FRACTION)
     centre = mitral + BASE_FRACTION * long_outer
-    apical = _apical_thickness(heart) * (1 + 0.35 * contraction)
-    long_inner = long_outer - apical
+    # Thickness of the apex at end diastole: a share of the mean wall, 3 to 9 mm.
+    radius = np.sqrt(heart.lvedv / _ML / (0.73 * np.pi * heart.length))
+    area = 0.8 * 2 * np.pi * (radius + 4.0) * heart.length  # about the middle of the wall, mm²
+    apex = float(np.clip(_APICAL_SHARE * heart.wall_volume / _ML / area, 3.0, 9.0))
+    long_inner = long_outer - apex * (1 + 0.35 * contraction)
     flat = flattening[:, None, None]
 
     u, share = _cut_ellipsoid(BASE_FRACTION * long_outer / long_inner)
@@ -88,13 +91,6 @@ def solve(heart: HeartParameters, phases: Floats) -> State:
         heart.cycle.valve_closure(moments), contraction,
     )  # fmt: skip
     return State(*(column[1:, None] for column in columns))
-
-
-def _apical_thickness(heart: HeartParameters) -> float:
-    """Thickness of the apex at end diastole, mm: a share of the mean wall, 3 to 9 mm."""
-    radius = np.sqrt(heart.lvedv / _ML / (0.73 * np.pi * heart.length))
-    area = 0.8 * 2 * np.pi * (radius + 4.0) * heart.length  # about the middle of the wall, mm²
-    return float(np.clip(_APICAL_SHARE * heart.wall_volume / _ML / area, 3.0, 9.0))
 
 
 def _cut_ellipsoid(fraction: Floats) -> tuple[Floats, Floats]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 
@@ -47,13 +48,6 @@ def _function(ejection_fraction: float, right: bool = False) -> str:
     return "hyperdynamic" if ejection_fraction > 72 else "normal"
 
 
-def _shorten(sections: dict[str, list[str]]) -> None:
-    """Leave out what matters least, in place, until at most `_LONGEST` sentences remain."""
-    for name, needed in (("TECHNIQUE", 0), ("INDICATION", 1), ("IMPRESSION", 1), ("IMPRESSION", 1)):
-        if sum(map(len, sections.values())) > _LONGEST and len(sections[name]) > needed:
-            sections[name].pop()
-
-
 def _sentence_case(text: str) -> str:
     return text[:1].upper() + text[1:]
 
@@ -95,18 +89,28 @@ class _Writer:
 
     def report(self) -> str:
         """All sections, with headings and line breaks in half of the reports."""
-        findings = [*self._left(), *self._right(), *self._atria(), self._pericardium(), self._enhancement()]
+        kind, is_follow_up = self.truth.patient.phenotype.name, self.truth.study.seed[2] > 0
+        effusion = phrases.EFFUSION if self.truth.heart.effusion > 0 else phrases.NO_EFFUSION
+        enhancement = phrases.ENHANCEMENT.get(kind, phrases.ENHANCEMENT_NONE)
+        findings = [*self._left(), *self._right_and_atria(), self._say(effusion), self._say(enhancement)]
         noise = [self._say(phrases.VALVES)] if self.rng.random() < 0.5 else []
         sections = {
             "INDICATION": [self._say(phrases.GREETING), *self._maybe(phrases.INDICATION, 0.4)],
             "TECHNIQUE": self._maybe(phrases.TECHNIQUE, 0.6),
             "FINDINGS": [*findings, *noise],
-            "IMPRESSION": self._impression(),
+            "IMPRESSION": [
+                self._say(phrases.IMPRESSION[kind]),
+                *(self._maybe(phrases.COMPARISON, 0.8) if is_follow_up else []),
+                *self._maybe(phrases.CLOSING, 0.3),
+            ],
         }
-        _shorten(sections)
+        # Leave out what matters least until the report is short enough.
+        for name, needed in (("TECHNIQUE", 0), ("INDICATION", 1), ("IMPRESSION", 1), ("IMPRESSION", 1)):
+            if sum(map(len, sections.values())) > _LONGEST and len(sections[name]) > needed:
+                sections[name].pop()
         if self.rng.random() < 0.5:
             return "\n".join(f"{name}:\n{' '.join(text)}" for name, text in sections.items() if text)
-        return " ".join(sentence for text in sections.values() for sentence in text)
+        return " ".join(chain.from_iterable(sections.values()))
 
     def _maybe(self, templates: Templates, share: float) -> list[str]:
         return [self._say(templates)] if self.rng.random() < share else []
@@ -120,23 +124,20 @@ class _Writer:
         yield self._say(phrases.LV_DILATED if dilation else size, dilation)
         number = self.rng.random() < _EF_AS_NUMBER
         yield self._say(phrases.EF_NUMBER if number else phrases.EF_WORDS)
-        yield self._say(self._wall(dilation))
+        wall = phrases.THIN if dilation > 1 else phrases.WALL_NORMAL
+        if heart.septal_asymmetry > 0.2:
+            wall = phrases.ASYMMETRIC
+        elif self.truth.max_wall > 10.5 and heart.mass / area > 78:
+            wall = phrases.CONCENTRIC
+        yield self._say(wall)
         yield from self._maybe(phrases.MASS, 0.35)
         if heart.infarct:
             yield self._say(phrases.MOTION_REGIONAL)
         else:
             yield self._say(phrases.MOTION_GLOBAL if heart.lvef < 47 else phrases.MOTION_NORMAL)
 
-    def _wall(self, dilation: int) -> Templates:
-        """Templates for the thickness of the wall."""
-        if self.truth.heart.septal_asymmetry > 0.2:
-            return phrases.ASYMMETRIC
-        if self.truth.max_wall > 10.5 and self.truth.heart.mass / self.truth.area > 78:
-            return phrases.CONCENTRIC
-        return phrases.THIN if dilation > 1 else phrases.WALL_NORMAL
-
-    def _right(self) -> Iterator[str]:
-        """Size and function of the right ventricle, its wall and the septum."""
+    def _right_and_atria(self) -> Iterator[str]:
+        """Size and function of the right ventricle, its wall and the septum; size of the atria."""
         heart = self.truth.heart
         dilation = _grade(heart.rvedv / self.truth.area, 104, 120, 145)
         yield self._say(phrases.RV_DILATED if dilation else phrases.RV_NORMAL, dilation)
@@ -144,8 +145,6 @@ class _Writer:
             yield self._say(phrases.RV_WALL)
         if heart.flattening_es > 0.2:
             yield self._say(phrases.SEPTUM_FLAT)
-
-    def _atria(self) -> Iterator[str]:
         la, ra = (volume / self.truth.area for volume in self.truth.atria)
         left = _grade(la, 50, 62, 78)
         if left:
@@ -154,16 +153,3 @@ class _Writer:
             yield self._say(phrases.RA_DILATED)
         if not left and ra < 50:
             yield self._say(phrases.ATRIA_NORMAL)
-
-    def _pericardium(self) -> str:
-        return self._say(phrases.EFFUSION if self.truth.heart.effusion > 0 else phrases.NO_EFFUSION)
-
-    def _enhancement(self) -> str:
-        kind = self.truth.patient.phenotype.name
-        return self._say(phrases.ENHANCEMENT.get(kind, phrases.ENHANCEMENT_NONE))
-
-    def _impression(self) -> list[str]:
-        """The diagnosis, and a closing remark now and then."""
-        first = self._say(phrases.IMPRESSION[self.truth.patient.phenotype.name])
-        later = self._maybe(phrases.COMPARISON, 0.8) if self.truth.study.seed[2] else []
-        return [first, *later, *self._maybe(phrases.CLOSING, 0.3)]

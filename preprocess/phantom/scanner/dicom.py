@@ -34,35 +34,29 @@ def encode(values: Mapping[str, Value]) -> Elements:
     """Encode elements given by keyword; several values of one element are joined by a backslash.
 
     Returns:
-        The bytes of each element, by tag.
+        The bytes of each element (tag, value representation, length, value padded to an even length), by tag.
+
+    Raises:
+        KeyError: no element has this keyword.
     """
     elements: Elements = {}
     for keyword, value in values.items():
         tag = tag_for_keyword(keyword)
         if tag is None:
             raise KeyError(keyword)
-        elements[int(tag)] = _element(int(tag), dictionary_VR(tag), value)
+        vr = dictionary_VR(tag)
+        vr = {"OB or OW": "OW", "US or SS": "US"}.get(vr, vr)
+        if isinstance(value, bytes):
+            content = value + b"\0" * (len(value) % 2)
+        elif isinstance(value, int):
+            content = struct.pack({"US": "<H", "UL": "<I", "SS": "<h"}[vr], value)
+        else:
+            text = value.encode("latin-1")
+            content = text + (b"\0" if vr == "UI" else b" ") * (len(text) % 2)
+        head = struct.pack("<HH2s", tag >> 16, tag & 0xFFFF, vr.encode())
+        length = struct.pack("<HI", 0, len(content)) if vr in _LONG_LENGTH else struct.pack("<H", len(content))
+        elements[int(tag)] = head + length + content
     return elements
-
-
-def _element(tag: int, vr: str, value: Value) -> bytes:
-    """One element: tag, value representation, length, value padded to an even length."""
-    vr = {"OB or OW": "OW", "US or SS": "US"}.get(vr, vr)
-    content = _content(vr, value)
-    head = struct.pack("<HH2s", tag >> 16, tag & 0xFFFF, vr.encode())
-    if vr in _LONG_LENGTH:
-        return head + struct.pack("<HI", 0, len(content)) + content
-    return head + struct.pack("<H", len(content)) + content
-
-
-def _content(vr: str, value: Value) -> bytes:
-    """The value itself."""
-    if isinstance(value, bytes):
-        return value + b"\0" * (len(value) % 2)
-    if isinstance(value, int):
-        return struct.pack({"US": "<H", "UL": "<I", "SS": "<h"}[vr], value)
-    content = value.encode("latin-1")
-    return content + (b"\0" if vr == "UI" else b" ") * (len(content) % 2)
 
 
 def dicom_file(series: Elements, frame: Mapping[str, Value]) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import re
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,12 +26,13 @@ def archive_name(patient: PhantomPatient, study: PhantomStudy) -> str:
     return f"{patient.patient_id}-{study.accession}.tgz"
 
 
-def _series_files(patient: PhantomPatient, study: PhantomStudy, plan: SeriesPlan) -> Iterator[tuple[int, str, bytes]]:
-    """Instance number, SOP instance UID and content of each file of a series."""
+def _series_files(patient: PhantomPatient, study: PhantomStudy, plan: SeriesPlan) -> Iterator[tuple[str, bytes]]:
+    """Draw a series: path inside the archive and content of each file, in the order in which the hospital stores it."""
     headers = Headers(patient, study, plan)
     shared = encode(headers.shared())
     scene = Scene(study.heart, study.chest)
     sigma = float(study.rng(_NOISE).uniform(0.014, 0.028))
+    files: list[tuple[int, str, bytes]] = []  # instance number, SOP instance UID, content
     for index, plane in enumerate(plan.planes):
         rng = study.rng(_NOISE, plan.number, index)
         signal = add_noise(scene.cine(plane, plan.phases, plan.contrasts), sigma, rng)
@@ -38,36 +40,22 @@ def _series_files(patient: PhantomPatient, study: PhantomStudy, plan: SeriesPlan
         elements = shared | encode(headers.slice(index, plane))
         for frame in range(len(plan.phases)):
             values = headers.frame(index, frame, pixels[frame])
-            yield headers.instance(index, frame), str(values["SOPInstanceUID"]), dicom_file(elements, values)
-
-
-def _named_files(patient: PhantomPatient, study: PhantomStudy, plan: SeriesPlan) -> Iterator[tuple[str, bytes]]:
-    """Name and content of each file of a series, in the order in which this hospital's export stores them."""
-    files = list(_series_files(patient, study, plan))
+            content = dicom_file(elements, values)
+            files.append((headers.instance(index, frame), str(values["SOPInstanceUID"]), content))
     order = study.rng(_ORDER, plan.number).permutation(len(files))
     match patient.vendor.file_names:
         case FileNames.UID:
-            for position in order:
-                _, uid, content = files[position]
-                yield f"{uid}.dcm", content
+            folder = f"{study_uid(study)}/{headers.series_uid}"
+            named = [(f"{files[position][1]}.dcm", files[position][2]) for position in order]
         case FileNames.BARE:
-            for name, position in enumerate(order):
-                yield f"I{name:04d}", files[position][2]
+            folder = f"{study.accession}/S{plan.number:05d}"
+            named = [(f"I{number:04d}", files[position][2]) for number, position in enumerate(order)]
         case FileNames.NUMBERED:
-            for instance, _, content in files:
-                yield f"IM-{plan.number:04d}-{instance:04d}.dcm", content
-
-
-def _folder(patient: PhantomPatient, study: PhantomStudy, plan: SeriesPlan) -> str:
-    """Folder of a series inside the archive."""
-    match patient.vendor.file_names:
-        case FileNames.UID:
-            return f"{study_uid(study)}/{Headers(patient, study, plan).series_uid}"
-        case FileNames.BARE:
-            return f"{study.accession}/S{plan.number:05d}"
-        case FileNames.NUMBERED:
-            safe = "".join(letter if letter.isalnum() else "_" for letter in plan.description)
-            return f"{study.accession}/{plan.number:03d}_{safe}"
+            safe = re.sub(r"\W", "_", plan.description)
+            folder = f"{study.accession}/{plan.number:03d}_{safe}"
+            named = [(f"IM-{plan.number:04d}-{instance:04d}.dcm", content) for instance, _, content in files]
+    for name, content in named:
+        yield f"{folder}/{name}", content
 
 
 def write_examination(patient: PhantomPatient, study: PhantomStudy, folder: Path) -> Path:
@@ -84,9 +72,8 @@ def write_examination(patient: PhantomPatient, study: PhantomStudy, folder: Path
         tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive,
     ):
         for plan in plan_series(patient, study):
-            inside = _folder(patient, study, plan)
-            for name, content in _named_files(patient, study, plan):
-                member = tarfile.TarInfo(f"{inside}/{name}")
+            for path, content in _series_files(patient, study, plan):
+                member = tarfile.TarInfo(path)
                 member.size = len(content)
                 archive.addfile(member, io.BytesIO(content))
     part.replace(target)

@@ -55,7 +55,24 @@ class Headers:
 
     def shared(self) -> dict[str, Value]:
         """What all files of the series have in common."""
-        return {**self._who(), **self._scanner(), **self._acquisition(), **self._pixels()}
+        grid = self.plan.planes[0].grid
+        values: dict[str, Value] = {
+            **self._who(),
+            **self._acquisition(),
+            "SamplesPerPixel": 1,
+            "PhotometricInterpretation": "MONOCHROME2",
+            "Rows": grid.rows,
+            "Columns": grid.columns,
+            "PixelSpacing": f"{grid.spacing:.4f}\\{grid.spacing:.4f}",
+            "BitsAllocated": 16,
+            "BitsStored": 12,
+            "HighBit": 11,
+            "PixelRepresentation": 0,
+        }
+        slope = self.patient.vendor.rescale_slope
+        if slope is not None:
+            values |= {"RescaleIntercept": "0", "RescaleSlope": f"{slope:.13f}", "RescaleType": "normalized"}
+        return values
 
     def _who(self) -> dict[str, Value]:
         """Patient and visit; all of it must be gone after de-identification."""
@@ -91,9 +108,11 @@ class Headers:
             "StudyID": str(1 + study.seed[1]),
         }
 
-    def _scanner(self) -> dict[str, Value]:
+    def _acquisition(self) -> dict[str, Value]:
+        """The scanner, and how it made the series."""
         style, model = self.patient.vendor, self.study.model
-        return {
+        plan, how, grid = self.plan, self.plan.technique, self.plan.planes[0].grid
+        values: dict[str, Value] = {
             "Modality": "MR",
             "Manufacturer": style.manufacturer,
             "ManufacturerModelName": style.models[model],
@@ -102,11 +121,6 @@ class Headers:
             "SoftwareVersions": "phantom 1",
             "MagneticFieldStrength": style.field_strengths[model],
             "PatientPosition": "HFS",
-        }
-
-    def _acquisition(self) -> dict[str, Value]:
-        plan, how, grid = self.plan, self.plan.technique, self.plan.planes[0].grid
-        values: dict[str, Value] = {
             "ImageType": "ORIGINAL\\PRIMARY\\M",
             "SeriesNumber": str(plan.number),
             "SeriesDescription": plan.description,
@@ -122,31 +136,13 @@ class Headers:
             "HeartRate": str(self.study.heart_rate),
             "NominalInterval": str(round(self._beat)),
         }
-        if self.patient.vendor.manufacturer == "SIEMENS":  # the others keep it in private elements
+        if style.manufacturer == "SIEMENS":  # the others keep it in private elements
             values["SequenceName"] = how.name
         if len(plan.planes) > 1:
             gap = plan.planes[1].centre - plan.planes[0].centre
             values["SpacingBetweenSlices"] = f"{abs(float(gap @ plan.planes[0].normal)) or grid.thickness:.4f}"
         if plan.gated:
             values["CardiacNumberOfImages"] = str(len(plan.phases))
-        return values
-
-    def _pixels(self) -> dict[str, Value]:
-        grid = self.plan.planes[0].grid
-        values: dict[str, Value] = {
-            "SamplesPerPixel": 1,
-            "PhotometricInterpretation": "MONOCHROME2",
-            "Rows": grid.rows,
-            "Columns": grid.columns,
-            "PixelSpacing": f"{grid.spacing:.4f}\\{grid.spacing:.4f}",
-            "BitsAllocated": 16,
-            "BitsStored": 12,
-            "HighBit": 11,
-            "PixelRepresentation": 0,
-        }
-        slope = self.patient.vendor.rescale_slope
-        if slope is not None:
-            values |= {"RescaleIntercept": "0", "RescaleSlope": f"{slope:.13f}", "RescaleType": "normalized"}
         return values
 
     def slice(self, index: int, plane: Plane) -> dict[str, Value]:
@@ -177,16 +173,13 @@ class Headers:
             "WindowWidth": str(int(pixels.max()) or 1),
             "PixelData": pixels.tobytes(),
         }
-        if self.plan.gated:
-            values["TriggerTime"] = _trigger(self.patient.vendor, self.plan.phases[frame], self._beat)
+        if self.plan.gated:  # as exact as the vendor writes it
+            style = self.patient.vendor
+            trigger = style.trigger_delay + self.plan.phases[frame] * self._beat
+            values["TriggerTime"] = f"{trigger:.{style.trigger_decimals}f}"
         elif len(self.plan.phases) > 1:
             values["TemporalPositionIdentifier"] = str(frame + 1)
         return values
-
-
-def _trigger(style: VendorStyle, phase: float, beat: float) -> str:
-    """TriggerTime in ms, as exact as the vendor writes it."""
-    return f"{style.trigger_delay + phase * beat:.{style.trigger_decimals}f}"
 
 
 def quantise(signal: Floats, style: VendorStyle) -> Signal:

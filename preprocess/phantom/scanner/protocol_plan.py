@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -83,42 +82,29 @@ class SeriesPlan:
 def plan_series(patient: PhantomPatient, study: PhantomStudy) -> tuple[SeriesPlan, ...]:
     """The series of a study in the order of acquisition, numbered as the scanner would."""
     rng = study.rng(1)
-    style = patient.vendor
+    style, names = patient.vendor, patient.scheme.views
+    pose, length = study.heart.pose, study.heart.parameters.length
     grid = ScanGrid(style.rows, style.columns, round(float(rng.uniform(*style.spacing)), 4), style.thickness)
-    cines = list(_cines(patient, study, grid, rng))
-    decoys = [_decoy(kind, patient, study, grid, rng) for kind in _choose_decoys(rng)]
-    scout, others = decoys[0], decoys[1:]
+    # Three long axes and the short-axis stack, as one series or as one per slice.
+    slices: list[tuple[str, View, tuple[Plane, ...]]] = [
+        (names[view], view, (long_axis_plane(view, pose, length, grid, rng),))
+        for view in (View.CH2, View.CH4, View.CH3)
+    ]
+    stack = short_axis_stack(pose, length, grid, rng)
+    if patient.scheme.one_series_per_slice:
+        slices += [(names[View.SAX].format(index + 1), View.SAX, (plane,)) for index, plane in enumerate(stack)]
+    else:
+        slices.append((names[View.SAX], View.SAX, stack))
+    phases = np.arange(style.n_frames) / style.n_frames
+    cines = [SeriesPlan(0, *planned, phases, (CINE_CONTRAST,), True, _BSSFP) for planned in slices]
+    # The scout, and two to four of the other decoys.
+    kinds = [kind for kind in Decoy if kind is not Decoy.SCOUT]
+    chosen = rng.permutation(len(kinds))[: int(rng.integers(2, 5))]
+    scout = _decoy(Decoy.SCOUT, patient, study, grid, rng)
+    others = [_decoy(kinds[int(index)], patient, study, grid, rng) for index in chosen]
     order = [scout, *cines[:3], *others[:1], *cines[3:], *others[1:]]
     step = {"ge": 1, "siemens": 1, "philips": 100}[style.key]
     return tuple(replace(plan, number=(index + 1) * step + (step > 1)) for index, plan in enumerate(order))
-
-
-def _cines(
-    patient: PhantomPatient, study: PhantomStudy, grid: ScanGrid, rng: np.random.Generator
-) -> Iterator[SeriesPlan]:
-    """Three long axes and the short-axis stack, as one series or as one per slice."""
-    pose, length = study.heart.pose, study.heart.parameters.length
-    phases = np.arange(patient.vendor.n_frames) / patient.vendor.n_frames
-    names = patient.scheme.views
-
-    def cine(name: str, view: View, planes: tuple[Plane, ...]) -> SeriesPlan:
-        return SeriesPlan(0, name, view, planes, phases, (CINE_CONTRAST,), True, _BSSFP)
-
-    for view in (View.CH2, View.CH4, View.CH3):
-        yield cine(names[view], view, (long_axis_plane(view, pose, length, grid, rng),))
-    stack = short_axis_stack(pose, length, grid, rng)
-    if patient.scheme.one_series_per_slice:
-        for index, plane in enumerate(stack):
-            yield cine(names[View.SAX].format(index + 1), View.SAX, (plane,))
-    else:
-        yield cine(names[View.SAX], View.SAX, stack)
-
-
-def _choose_decoys(rng: np.random.Generator) -> list[Decoy]:
-    """The scout, and two to four of the others."""
-    others = [kind for kind in Decoy if kind is not Decoy.SCOUT]
-    chosen = rng.permutation(len(others))[: int(rng.integers(2, 5))]
-    return [Decoy.SCOUT, *(others[int(index)] for index in chosen)]
 
 
 def _decoy(

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from preprocess.phantom.anatomy.arrays import Floats
 from preprocess.phantom.anatomy.chest import Chest, coverage
@@ -41,25 +40,23 @@ class Scene:
         points = plane.points()
         width = 1.15 * plane.grid.spacing
         state = self.heart.state(phases)
-        active = self._active(points)
+        # The points that the heart reaches at some phase.
+        parameters, local = self.heart.parameters, self.heart.pose.to_heart(points)
+        near = np.flatnonzero((local[:, 2] > -110) & (local[:, 2] < parameters.length + 35))
+        extremes = np.array([0.0, parameters.cycle.end_systole, 0.5 * parameters.cycle.end_systole])
+        at_extremes = self.heart.distances(self.heart.sample(points[near]), self.heart.state(extremes))
+        reach = parameters.fat + 1.4 * parameters.effusion + _MARGIN
+        active = near[(at_extremes.outside < reach).any(axis=0)]
         sample = self.heart.sample(points[active])
         distances = self.heart.distances(sample, state)
         still = np.stack([self.chest.paint(points, contrast, width) for contrast in contrasts])
         image = np.repeat(still, len(phases) // len(contrasts), axis=0)
-        moving = self._paint(image[:, active], distances, sample, state, _columns(contrasts), width)
-        image[:, active] = moving
+        # The heart's tissues as columns over the frames; the fat around it is not pure.
+        tissues = [(c.blood, c.myocardium, c.scar, 0.75 * c.fat, c.fluid, c.muscle) for c in contrasts]
+        signals = _Signals(*np.array(tissues, dtype=np.float32).T[:, :, None])
+        image[:, active] = self._paint(image[:, active], distances, sample, state, signals, width)
         image *= self.chest.shading(points)
         return image.reshape(len(phases), plane.grid.rows, plane.grid.columns)
-
-    def _active(self, points: Floats) -> npt.NDArray[np.intp]:
-        """Indices of the points that the heart reaches at some phase, [M]."""
-        local = self.heart.pose.to_heart(points)
-        parameters = self.heart.parameters
-        near = np.flatnonzero((local[:, 2] > -110) & (local[:, 2] < parameters.length + 35))
-        extremes = np.array([0.0, parameters.cycle.end_systole, 0.5 * parameters.cycle.end_systole])
-        distances = self.heart.distances(self.heart.sample(points[near]), self.heart.state(extremes))
-        reach = parameters.fat + 1.4 * parameters.effusion + _MARGIN
-        return np.asarray(near[(distances.outside < reach).any(axis=0)])
 
     def _paint(
         self, image: Floats, d: Distances, sample: Sample, state: State, signal: _Signals, width: float
@@ -67,7 +64,9 @@ class Scene:
         """Paint the heart over the still chest, outermost layer first, [T, M]."""
         effusion = self.heart.parameters.effusion
         fat = np.float32(self.heart.parameters.fat)
-        fluid = np.float32(max(effusion, 0.0)) * self._fluid_share(sample)
+        # Fluid collects behind and below.
+        behind = (0.5 * sample.x - 0.85 * sample.y) / (sample.r + 8)
+        fluid = np.float32(max(effusion, 0.0)) * np.asarray(0.85 + 0.5 * behind, dtype=np.float32)
         _cover(image, signal.lining, coverage(d.pericardium - fluid - 1.6 - fat, width))
         _cover(image, signal.lining, coverage(d.outside - fat, width))
         if effusion > 0:
@@ -78,29 +77,10 @@ class Scene:
         right = np.minimum(d.rv_cavity, d.ra)
         _cover(image, signal.blood, coverage(np.minimum(np.minimum(right, d.la), d.aorta), width))
         self._valve(image, sample, state, signal, coverage(right + np.float32(2), width))
-        _cover(image, self._muscle(sample, signal), coverage(d.lv_outer, width))
+        scarred = np.clip(sample.weights.infarct * 1.3, 0, 1)  # the myocardium is brighter or darker there
+        _cover(image, signal.myocardium + (signal.scar - signal.myocardium) * scarred, coverage(d.lv_outer, width))
         _cover(image, signal.blood, coverage(d.lv_cavity, width))
-        self._papillary(image, d, sample, state, signal, width)
-        self._valve(image, sample, state, signal, None)
-        return image
-
-    @staticmethod
-    def _fluid_share(sample: Sample) -> Floats:
-        """Fluid collects behind and below: relative thickness by direction, [M]."""
-        behind = (0.5 * sample.x - 0.85 * sample.y) / (sample.r + 8)
-        return np.asarray(0.85 + 0.5 * behind, dtype=np.float32)
-
-    @staticmethod
-    def _muscle(sample: Sample, signal: _Signals) -> Floats:
-        """Signal of the myocardium, brighter or darker where it is scarred, [T, M]."""
-        return np.asarray(
-            signal.myocardium + (signal.scar - signal.myocardium) * np.clip(sample.weights.infarct * 1.3, 0, 1)
-        )
-
-    def _papillary(
-        self, image: Floats, d: Distances, sample: Sample, state: State, signal: _Signals, width: float
-    ) -> None:
-        """Two muscles inside the cavity; they thicken and move inwards in systole."""
+        # Two papillary muscles inside the cavity; they thicken and move inwards in systole.
         height = sample.z / self.heart.parameters.length
         present = (np.clip((height - 0.28) / 0.1, 0, 1) * np.clip((0.80 - height) / 0.1, 0, 1)).astype(np.float32)
         inside = np.clip(-d.lv_cavity / np.float32(2.0), 0, 1)
@@ -111,6 +91,8 @@ class Scene:
             thick = (radius * (1 + 0.15 * state.contraction)).astype(np.float32)
             gap = np.sqrt((sample.x - x) ** 2 + (sample.y - y) ** 2) - thick
             _cover(image, signal.myocardium, 0.85 * present * inside * coverage(gap, 1.3 * width))
+        self._valve(image, sample, state, signal, None)
+        return image
 
     def _valve(self, image: Floats, sample: Sample, state: State, signal: _Signals, right: Floats | None) -> None:
         """A thin dark line across the open base, stronger while the valves are closed."""
@@ -131,22 +113,6 @@ class _Signals:
     lining: Floats
     fluid: Floats
     muscle: Floats
-
-
-def _columns(contrasts: Sequence[Contrast]) -> _Signals:
-    """Signals of the heart's tissues as columns over the frames; the fat around it is not pure."""
-
-    def column(values: list[float]) -> Floats:
-        return np.array(values, dtype=np.float32)[:, None]
-
-    return _Signals(
-        blood=column([c.blood for c in contrasts]),
-        myocardium=column([c.myocardium for c in contrasts]),
-        scar=column([c.scar for c in contrasts]),
-        lining=column([0.75 * c.fat for c in contrasts]),
-        fluid=column([c.fluid for c in contrasts]),
-        muscle=column([c.muscle for c in contrasts]),
-    )
 
 
 def _cover(image: Floats, signal: Floats, share: Floats) -> None:
