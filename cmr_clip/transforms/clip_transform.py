@@ -50,21 +50,15 @@ class ClipTransform:
         over, size, device = self._oversampling(window), self.spec.size, raw.frames.device
         out = torch.empty(*raw.frames.shape[:2], size, size, device=device)
         # A CPU takes one clip from the first step to the last, because a batch does not fit into its cache.
-        step = 1 if device.type == "cpu" else max(1, len(out))
+        crop, step = (crop_on_cpu, 1) if device.type == "cpu" else (crop_by_grid, max(1, len(out)))
         for start in range(0, len(out), step):
             part = slice(start, start + step)
-            some = SampledWindow(*(of[part] for of in window))
-            self._transform(raw.frames[part], some, over, rngs[part], out[part])
+            video = crop(raw.frames[part], SampledWindow(*(of[part] for of in window)), size * over)
+            video = F.avg_pool2d(video, over) if over > 1 else video
+            if self.augmentation is not None:
+                video = self.augmentation.intensities(video, rngs[part])
+            torch.sub(video, self.spec.mean, out=out[part]).div_(self.spec.std)
         return out.unsqueeze(1)
-
-    def _transform(self, frames: Tensor, window: SampledWindow, over: int, rngs: Generators, out: Tensor) -> None:
-        """Fill `out` `[B, T, size, size]` from uint8 `[B, T, H, W]`."""
-        crop = crop_on_cpu if frames.device.type == "cpu" else crop_by_grid
-        video = crop(frames, window, self.spec.size * over)
-        video = F.avg_pool2d(video, over) if over > 1 else video
-        if self.augmentation is not None:
-            video = self.augmentation.intensities(video, rngs)
-        torch.sub(video, self.spec.mean, out=out).div_(self.spec.std)
 
     def _window(self, raw: RawClips) -> SampledWindow:
         """The central square, as evaluation takes it."""
