@@ -90,7 +90,14 @@ def map_embeddings(request: MapRequest, track: Track | None = None) -> MapResult
         table.to_parquet(temporary, index=False)
     write_text(out / "coordinates.csv", table.to_csv(index=False, float_format="%.5f"))
     scores = silhouettes(cohort, shown)
-    _write_summary(out / "map.json", cohort, scores, request.settings)
+    summary = {
+        "n_clips": int((~cohort.clips["placed"]).sum()),
+        "n_studies": int((~cohort.studies["placed"]).sum()),
+        "n_placed": int(cohort.studies["placed"].sum()),
+        "silhouette": scores,
+        "umap": vars(request.settings),
+    }
+    write_text(out / "map.json", json.dumps(summary, indent=2) + "\n")
     draw_map(out / "umap.png", cohort, chart, shown)
     found: Iterable[tuple[int, Strip]] = strips_of(cohort.clips, request.thumbnail_bytes)
     strips = dict(track(found, len(cohort.clips)) if track else found)
@@ -122,14 +129,3 @@ def _load(request: MapRequest) -> Cohort:
     if request.place_predictions:
         theirs.append(predicted_columns(request.place_predictions))
     return join_cohorts(cohort, load_cohort(request.place, request.place_store, theirs, placed=True))
-
-
-def _write_summary(path: Path, cohort: Cohort, scores: Mapping[str, Mapping[str, Any]], settings: UmapSettings) -> None:
-    summary = {
-        "n_clips": int((~cohort.clips["placed"]).sum()),
-        "n_studies": int((~cohort.studies["placed"]).sum()),
-        "n_placed": int(cohort.studies["placed"].sum()),
-        "silhouette": scores,
-        "umap": vars(settings),
-    }
-    write_text(path, json.dumps(summary, indent=2) + "\n")

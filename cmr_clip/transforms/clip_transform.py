@@ -47,7 +47,9 @@ class ClipTransform:
             chosen = torch.randint(2**62, (len(raw.frames),)).tolist() if seeds is None else seeds
             rngs = [np.random.default_rng((seed, 1)) for seed in chosen]
             window = self.augmentation.window(window, raw.extent, self.spec.size, rngs)
-        over, size, device = self._oversampling(window), self.spec.size, raw.frames.device
+        size, device, over = self.spec.size, raw.frames.device, 1
+        if self.spec.averaging:  # positions per pixel and axis to sample and average, where the largest window shrinks
+            over = min(4, max(1, math.ceil(2 * float(window.half.max()) / size - 0.25)))
         out = torch.empty(*raw.frames.shape[:2], size, size, device=device)
         # A CPU takes one clip from the first step to the last, because a batch does not fit into its cache.
         crop, step = (crop_on_cpu, 1) if device.type == "cpu" else (crop_by_grid, max(1, len(out)))
@@ -74,9 +76,3 @@ class ClipTransform:
             shorter = (raw.extent * spacing).min(dim=1, keepdim=True).values
             half = self.spec.crop * shorter / spacing / 2
         return SampledWindow(raw.extent / 2, half, torch.eye(2, device=half.device).expand(len(half), 2, 2))
-
-    def _oversampling(self, window: SampledWindow) -> int:
-        """How many positions per pixel and axis are sampled and averaged, where the largest window shrinks."""
-        if not self.spec.averaging:
-            return 1
-        return min(4, max(1, math.ceil(2 * float(window.half.max()) / self.spec.size - 0.25)))

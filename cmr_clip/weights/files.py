@@ -28,7 +28,7 @@ def read_weights(path: Path) -> dict[str, Any]:
     Raises:
         CmrClipError: no such file, or it is no checkpoint of tensors and plain values.
     """
-    # NumPy's numbers, which hyper-parameters of older Lightning checkpoints hold, do no harm; their maker has two names.
+    # Numbers of NumPy, which hyper-parameters of older Lightning checkpoints hold, are harmless; two names, one maker.
     scalar = np.float64(0).__reduce__()[0]
     makers = [(scalar, f"numpy.{core}.multiarray.scalar") for core in ("core", "_core")]
     dtypes = {type(np.dtype(kind)) for kind in ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "?")}

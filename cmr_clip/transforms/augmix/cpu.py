@@ -47,7 +47,7 @@ class _Source:
 
     @property
     def flat(self) -> FloatPixels:
-        """All pixels in a row."""
+        """All pixels in a row, `[H·W·T]`."""
         return self.pixels.reshape(-1)
 
     @cached_property
@@ -59,7 +59,7 @@ class _Source:
 
     @cached_property
     def counts(self) -> npt.NDArray[np.int64]:
-        """FloatPixels of each level."""
+        """Pixels of each level, `[256]`."""
         counts: npt.NDArray[np.int64] = compiled(kernels.count)(self.levels)
         return counts
 
