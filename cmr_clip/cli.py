@@ -34,17 +34,6 @@ _COMMANDS = {
 _LIGHT = ("configs",)  # commands that need none of the extra `train`
 
 
-def _require_training_extra(command: str) -> None:
-    """Refuse a command that needs what `pip install cmr-clip` leaves out.
-
-    Raises:
-        CmrClipError: it is not installed.
-    """
-    missing = [name for name in ("torch", "pytorch_lightning", "transformers") if find_spec(name) is None]
-    if missing and command in {*_TRAINING, *_COMMANDS} - {*_LIGHT}:
-        raise CmrClipError(f"cmr-clip {command} needs {missing[0]}", "pip install 'cmr-clip[train]'")
-
-
 def build_parser() -> argparse.ArgumentParser:
     """The parser of `cmr-clip`; the training commands are listed here and parsed by LightningCLI."""
     parser = argparse.ArgumentParser(
@@ -65,7 +54,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; bad input is one line on stderr: exit code 1, or 2 for wrong usage or configuration."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
-        _require_training_extra(named_command(arguments))
+        command = named_command(arguments)
+        missing = [name for name in ("torch", "pytorch_lightning", "transformers") if find_spec(name) is None]
+        if missing and command in {*_TRAINING, *_COMMANDS} - {*_LIGHT}:  # `pip install cmr-clip` leaves them out
+            raise CmrClipError(f"cmr-clip {command} needs {missing[0]}", "pip install 'cmr-clip[train]'")
         if arguments and arguments[0] in _TRAINING:
             from cmr_clip.training.cli import run_training
 

@@ -86,19 +86,16 @@ class ClipReader:
         """
         if key in self._clips:
             return self._clips[key]
-        clip = self._read(key)
+        data = view_data(self._file(key.patient, key.study), key.view)
+        cine = read_slice(data, key.slice)
+        frames = grey8(cine[subsample_frames(len(cine), self.n_frames)], shown_window(data))
+        row, column = (float(value) for value in attribute_value(data, PIXEL_SPACING))
+        clip = Clip(torch.from_numpy(frames), (row, column))
         size = clip.frames.numel()
         if size <= self._room:
             self._room -= size
             self._clips[key] = clip
         return clip
-
-    def _read(self, key: ClipKey) -> Clip:
-        data = view_data(self._file(key.patient, key.study), key.view)
-        cine = read_slice(data, key.slice)
-        frames = grey8(cine[subsample_frames(len(cine), self.n_frames)], shown_window(data))
-        row, column = (float(value) for value in attribute_value(data, PIXEL_SPACING))
-        return Clip(torch.from_numpy(frames), (row, column))
 
     def _file(self, patient: str, study: str) -> h5py.File:
         name = (patient, study)
@@ -119,7 +116,8 @@ class ClipReader:
         if not origin.exists():
             return self.store  # which says so
         try:
-            if not _is_copy_of(copy, origin):
+            ours, theirs = copy.stat() if copy.exists() else None, origin.stat()
+            if ours is None or ours.st_size != theirs.st_size or abs(ours.st_mtime - theirs.st_mtime) >= 0.01:
                 with replacing(copy) as temporary:
                     shutil.copy2(origin, temporary)
         except OSError as error:
@@ -127,10 +125,3 @@ class ClipReader:
             self.local_copy = None
             return self.store
         return self.local_copy
-
-
-def _is_copy_of(copy: Path, origin: Path) -> bool:
-    if not copy.exists():
-        return False
-    ours, theirs = copy.stat(), origin.stat()
-    return ours.st_size == theirs.st_size and abs(ours.st_mtime - theirs.st_mtime) < 0.01

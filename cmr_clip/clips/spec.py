@@ -44,6 +44,11 @@ class ClipSpec:
 
 
 def subsample_frames(total: int, n_frames: int) -> npt.NDArray[np.int64]:
-    """The paper's uniform temporal subsampling, `floor(i·(total−1)/(n_frames−1))`; few frames repeat."""
+    """The paper's uniform temporal subsampling: indices of frames `[T]`, `floor(i·(total−1)/(T−1))`; few frames repeat.
+
+    Args:
+        total: frames of the cine.
+        n_frames: T.
+    """
     steps = np.arange(n_frames, dtype=np.int64)
     return steps * (total - 1) // max(n_frames - 1, 1)

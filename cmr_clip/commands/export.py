@@ -11,6 +11,7 @@ import argparse
 from pathlib import Path
 
 from cmr_clip.commands.options import add_checkpoint
+from cmr_clip.errors import CmrClipError
 from preprocess.commands.console import console
 
 
@@ -33,11 +34,18 @@ def run(args: argparse.Namespace) -> int:
     """Export and say what was written."""
     from cmr_clip.weights.exporting.checkpoint import export_checkpoint
 
+    notes = None
+    if args.notes is not None:
+        try:
+            notes = args.notes.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            problem = f"--notes {args.notes} is not readable: {error}"
+            raise CmrClipError(problem, "give a text file in UTF-8") from None
     done = export_checkpoint(
         args.checkpoint,
         args.out,
         licence=args.licence,
-        notes=None if args.notes is None else _read_notes(args.notes),
+        notes=notes,
         legacy_positions=args.legacy_positional_embeddings,
         with_onnx=args.onnx,
     )
@@ -50,12 +58,3 @@ def run(args: argparse.Namespace) -> int:
             f"{done.onnx_report.embeddings:.1e} (embeddings)"
         )
     return 0
-
-
-def _read_notes(path: Path) -> str:
-    from cmr_clip.errors import CmrClipError
-
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise CmrClipError(f"--notes {path} is not readable: {error}", "give a text file in UTF-8") from None

@@ -9,12 +9,8 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from preprocess.commands.console import console, progress_bar
-
-if TYPE_CHECKING:
-    from cmr_clip.explore.workflow import MapRequest, MapResult
 
 _NOTICE = "Research software. Not for clinical use."
 
@@ -48,23 +44,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Make the map."""
-    from cmr_clip.explore.workflow import map_embeddings
-
-    request = _request(args)
-    console().print("projecting the embeddings …")
-    with progress_bar() as progress:
-        result = map_embeddings(
-            request, lambda strips, total: progress.track(strips, total=total, description="moving thumbnails")
-        )
-    _report(result)
-    return 0
-
-
-def _request(args: argparse.Namespace) -> MapRequest:
     from cmr_clip.explore.projection import UmapSettings
-    from cmr_clip.explore.workflow import MapRequest
+    from cmr_clip.explore.workflow import MapRequest, map_embeddings
 
-    return MapRequest(
+    request = MapRequest(
         embeddings=args.embeddings,
         store=args.store,
         out=args.out,
@@ -79,10 +62,12 @@ def _request(args: argparse.Namespace) -> MapRequest:
         place_predictions=args.place_predictions,
         settings=UmapSettings(args.neighbours, args.min_dist, args.seed),
     )
-
-
-def _report(result: MapResult) -> None:
     say = console().print
+    say("projecting the embeddings …")
+    with progress_bar() as progress:
+        result = map_embeddings(
+            request, lambda strips, total: progress.track(strips, total=total, description="moving thumbnails")
+        )
     if result.n_thumbnails < result.n_clips:
         say(f"{result.n_thumbnails} of {result.n_clips} clips have a thumbnail (raise --thumbnails for more)")
     for name, found in result.silhouettes.items():
@@ -92,3 +77,4 @@ def _report(result: MapResult) -> None:
         say(f"silhouette by {name}: {score} ({points}{over_clips})")
     say(f"wrote {result.picture} and {result.page}")
     say(f"next: open {result.page} in a browser")
+    return 0

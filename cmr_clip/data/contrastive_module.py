@@ -65,11 +65,8 @@ class ContrastiveDataModule(StoreDataModule):
         self._sizes = (n_sentences, max_tokens)
 
     def setup(self, stage: str) -> None:
-        """Read the sentence index."""
+        """Read the sentence index, and the probes with their truth where there are any."""
         self._reports = ReportAssembler(read_sentences(self._sentences), *self._sizes)
-        self._read_probes()
-
-    def _read_probes(self) -> None:
         labels, probes = self._probe_files
         if (labels is None) != (probes is None):
             raise CmrClipError("zero-shot probes need both data.init_args.labels and data.init_args.probes")

@@ -74,27 +74,23 @@ def truth_of(path: Path, targets: Sequence[LabelTarget]) -> StudyLabels:
         PreprocessError: the file is no label file.
     """
     table = read_labels(path)
-    truth = {target.target: _column_truth(path, table, target) for target in targets}
+    truth: dict[str, Tensor] = {}
+    for target in targets:
+        missing = [name for name in target.columns if name not in table.columns]
+        if missing:
+            raise CmrClipError(f"no column {missing[0]!r} in {path}", f"it has {', '.join(sorted(table.columns))}")
+        cells = table[list(target.columns)]
+        full = [row for row, known in enumerate(cells.notna().all(axis=1)) if known]
+        rows = list(cells.itertuples(index=False, name=None))
+        taken = [target.truth(*rows[row]) for row in full]
+        refused = [row for row, value in zip(full, taken, strict=True) if value is None]
+        if refused:
+            raise CmrClipError(
+                f"{path}: column {', '.join(target.columns)} holds {len(refused)} of {len(full)} labels that target "
+                f"{target.target!r} does not take, the first in row {refused[0] + 1}",
+                f"it takes {target.takes}; correct the others or leave them empty",
+            )
+        values = torch.tensor(taken, dtype=torch.float32)
+        truth[target.target] = torch.full((len(cells), *values.shape[1:]), torch.nan)
+        truth[target.target][full] = values
     return StudyLabels([str(study) for study in table.index], truth)
-
-
-def _column_truth(path: Path, table: pd.DataFrame, target: LabelTarget) -> Tensor:
-    """`[N]` or `[N, T]` for the N rows of a label file."""
-    missing = [name for name in target.columns if name not in table.columns]
-    if missing:
-        raise CmrClipError(f"no column {missing[0]!r} in {path}", f"it has {', '.join(sorted(table.columns))}")
-    cells = table[list(target.columns)]
-    full = [row for row, known in enumerate(cells.notna().all(axis=1)) if known]
-    rows = list(cells.itertuples(index=False, name=None))
-    taken = [target.truth(*rows[row]) for row in full]
-    refused = [row for row, value in zip(full, taken, strict=True) if value is None]
-    if refused:
-        raise CmrClipError(
-            f"{path}: column {', '.join(target.columns)} holds {len(refused)} of {len(full)} labels that target "
-            f"{target.target!r} does not take, the first in row {refused[0] + 1}",
-            f"it takes {target.takes}; correct the others or leave them empty",
-        )
-    values = torch.tensor(taken, dtype=torch.float32)
-    truth = torch.full((len(cells), *values.shape[1:]), torch.nan)
-    truth[full] = values
-    return truth

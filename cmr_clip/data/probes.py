@@ -48,17 +48,16 @@ def read_probes(path: Path) -> list[Probe]:
         raise CmrClipError(f"cannot read the probes {path}: {error}", "see configs/probes/phantom.yaml") from error
     if not isinstance(content, dict) or not content:
         raise CmrClipError(f"{path} holds no probes", "see configs/probes/phantom.yaml")
-    return [_probe(path, str(finding), entry) for finding, entry in content.items()]
-
-
-def _probe(path: Path, finding: str, entry: Any) -> Probe:
-    known = isinstance(entry, dict) and set(entry) <= _FIELDS
-    prompts, against = (_texts(entry.get(name)) for name in ("prompts", "against")) if known else ([], [])
-    if not prompts or not against:
-        raise CmrClipError(
-            f"{path}: {finding} is no probe", "it needs prompts and against, each a list of sentences; column; equals"
-        )
-    return Probe(finding, prompts, against, str(entry.get("column", finding)), str(entry.get("equals", "1")))
+    probes = []
+    for name, entry in content.items():
+        known = isinstance(entry, dict) and set(entry) <= _FIELDS
+        prompts, against = (_texts(entry.get(field)) for field in ("prompts", "against")) if known else ([], [])
+        if not prompts or not against:
+            remedy = "it needs prompts and against, each a list of sentences; column; equals"
+            raise CmrClipError(f"{path}: {name} is no probe", remedy)
+        column, equals = str(entry.get("column", name)), str(entry.get("equals", "1"))
+        probes.append(Probe(str(name), prompts, against, column, equals))
+    return probes
 
 
 def _texts(value: Any) -> list[str]:

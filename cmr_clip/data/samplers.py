@@ -69,18 +69,16 @@ class PatientBatchSampler(Sampler[list[Draw]]):
         rng = np.random.default_rng((self.seed, self.epoch, 1))
         seeds = rng.integers(2**63, size=len(self.patients))
         for batch in self._global_batches(self.epoch)[self.skipped() :]:
-            yield [Draw(index, int(seeds[index])) for index in self._share(batch)]
+            # This rank's part; the first ranks take one more where the batch does not divide evenly.
+            size, extra = divmod(len(batch), self.world_size)
+            start = self.rank * size + min(self.rank, extra)
+            own = batch[start : start + size + (self.rank < extra)]
+            yield [Draw(index, int(seeds[index])) for index in own]
 
     def skipped(self) -> int:
         """Batches of this epoch that an earlier run has done."""
         epoch, batch = self.first_batch
         return batch if epoch == self.epoch else 0
-
-    def _share(self, batch: list[int]) -> list[int]:
-        """This rank's part of a global batch; the first ranks take one more where it does not divide evenly."""
-        size, extra = divmod(len(batch), self.world_size)
-        start = self.rank * size + min(self.rank, extra)
-        return batch[start : start + size + (self.rank < extra)]
 
     def _global_batches(self, epoch: int) -> list[list[int]]:
         """Deal the shuffled studies out, each to the smallest batch without its patient.

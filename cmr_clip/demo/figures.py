@@ -40,10 +40,6 @@ def _has_content(path: Path) -> bool:
     return path.is_file() and path.stat().st_size > 0
 
 
-def _has(table: pd.DataFrame | None, *columns: str) -> bool:
-    return table is not None and set(columns) <= set(table.columns)
-
-
 def lvef_figure(run: Path) -> Markup:
     """Predicted against true LVEF, the pretrained encoder in front of the baseline."""
     series = []
@@ -129,7 +125,7 @@ def sample_hearts(run: Path, most: int = 12) -> list[tuple[str, Strip]]:
         return []
     clips = read_manifest(run / "store")
     labels = _read_table(run / "truth_labels.csv")
-    if labels is not None and _has(labels, "study", "phenotype"):
+    if labels is not None and {"study", "phenotype"} <= set(labels.columns):
         chosen = labels[labels["study"].isin(clips["study"])].drop_duplicates("phenotype")
         pairs = zip(chosen["study"], chosen["phenotype"].astype(str), strict=True)
         names = dict(sorted(pairs, key=lambda pair: (pair[1] != "normal", pair[1])))
@@ -141,14 +137,11 @@ def sample_hearts(run: Path, most: int = 12) -> list[tuple[str, Strip]]:
         own = clips[clips["study"] == study].sort_values(["view", "slice"])
         view = wanted[index % 2] if (own["view"] == wanted[index % 2]).any() else own["view"].iloc[0]
         rows = own[own["view"] == view]
-        hearts.append(_heart(run / "store", rows.iloc[len(rows) // 2], name))
+        clip = rows.iloc[len(rows) // 2]
+        with open_study(run / "store", clip["patient"], clip["study"]) as file:
+            cine = read_clip(file, clip["view"], int(clip["slice"]))
+        strip = cine_strip(cine, spacing_of(clip), frames=_PANES, size=112, max_bytes=24_000)
+        kind = words_of(name)
+        caption = ", ".join([kind[:1].upper() + kind[1:], str(clip["view"])] if kind else [str(clip["view"])])
+        hearts.append((caption, strip))
     return hearts
-
-
-def _heart(store: Path, clip: pd.Series[Any], name: str) -> tuple[str, Strip]:
-    with open_study(store, clip["patient"], clip["study"]) as file:
-        cine = read_clip(file, clip["view"], int(clip["slice"]))
-    strip = cine_strip(cine, spacing_of(clip), frames=_PANES, size=112, max_bytes=24_000)
-    kind = words_of(name)
-    caption = ", ".join([kind[:1].upper() + kind[1:], str(clip["view"])] if kind else [str(clip["view"])])
-    return caption, strip

@@ -32,7 +32,8 @@ def run_demo(plan: DemoPlan) -> int:
         raise CmrClipError(f"--patients is {plan.patients}", f"the splits need at least {_SMALLEST}")
     if plan.real is not None and not plan.real.exists():
         raise CmrClipError("the folder given with --real does not exist", "give the path of a folder of DICOM files")
-    _write_public_key(plan)
+    # A key that follows from the seed, so that everybody gets the same splits; simulated people need no secret.
+    write_text(plan.key, hashlib.sha256(f"cmr-clip demo {plan.seed}".encode()).hexdigest() + "\n", mode=0o600)
     steps = demo_steps(plan)
     seconds = run_steps(steps, plan.run)
     summary = summarise(plan, steps, seconds)
@@ -47,11 +48,6 @@ def run_demo(plan: DemoPlan) -> int:
         say(f"[bold]not reached: {'; '.join(failed)}[/bold]", markup=True)
         return 1
     return 0
-
-
-def _write_public_key(plan: DemoPlan) -> None:
-    """A key that follows from the seed, so that everybody gets the same splits; simulated people need no secret."""
-    write_text(plan.key, hashlib.sha256(f"cmr-clip demo {plan.seed}".encode()).hexdigest() + "\n", mode=0o600)
 
 
 def _tell(summary: dict[str, Any]) -> None:

@@ -15,7 +15,7 @@ from preprocess.pages.markup import Markup, data_url, element, join
 from preprocess.pages.strips import beating_hearts
 from preprocess.pages.style import style_sheet
 from preprocess.pages.table_markup import table
-from preprocess.store.ledger import STORED, Row, has_ledger, read_ledger
+from preprocess.store.ledger import STORED, has_ledger, read_ledger
 
 __all__ = ["write_demo_report"]
 
@@ -32,17 +32,20 @@ def write_demo_report(summary: Mapping[str, Any], run: Path) -> Path:
         summary: the nested numbers of `summary.json`; any part may be missing.
         run: folder of the run.
     """
+    retrieval = _numbers(summary.get("retrieval"))
+    headline = [*_retrieval_block(retrieval), *_lvef_block(_numbers(summary.get("lvef")))]
     rules, hearts = beating_hearts(sample_hearts(run))
     kinds = "One study of each kind, as it lies in the study store, cropped to 180 mm around what moves."
+    learnt = join([retrieval_figure(retrieval), attention_figure(run)])
     main = element(
         "main",
         element("h1", "From DICOM to a map of hearts"),
         element("p", _lead(summary), class_="lead"),
         element("p", _NOTICE, class_="notice"),
-        _headline(summary),
+        element("section", *headline, class_="headline") if headline else Markup(),
         _section("Hearts of the cohort", kinds, hearts),
         _map(run),
-        _findings(summary, run),
+        _section("What it learnt", "", _pair([lvef_figure(run), learnt])),
         _section("Pretraining", "", _pair(training_figures(run))),
         _real(summary.get("real") or []),
         _ledger(run),
@@ -79,11 +82,6 @@ def _lead(summary: Mapping[str, Any]) -> str:
     seconds = sum(_numbers(summary.get("seconds")).values())
     took = f" in {_duration(seconds)}" if seconds else ""
     return f"{cohort}, taken from DICOM to a trained encoder and a map{took}."
-
-
-def _headline(summary: Mapping[str, Any]) -> Markup:
-    blocks = [*_retrieval_block(_numbers(summary.get("retrieval"))), *_lvef_block(_numbers(summary.get("lvef")))]
-    return element("section", *blocks, class_="headline") if blocks else Markup()
 
 
 def _block(big: str, says: str, against: Sequence[str]) -> Markup:
@@ -131,11 +129,6 @@ def _map(run: Path) -> Markup:
     return _section("The map", "Neighbours on the map are studies that the encoder finds alike.", join(parts))
 
 
-def _findings(summary: Mapping[str, Any], run: Path) -> Markup:
-    retrieval = retrieval_figure(_numbers(summary.get("retrieval")))
-    return _section("What it learnt", "", _pair([lvef_figure(run), join([retrieval, attention_figure(run)])]))
-
-
 def _pair(cells: Sequence[Markup]) -> Markup:
     filled = [element("div", cell) for cell in cells if cell]
     return element("div", *filled, class_="pair") if filled else Markup()
@@ -145,10 +138,12 @@ def _real(studies: Sequence[Mapping[str, Any]]) -> Markup:
     rows = []
     for study in studies:
         score = _numbers(study).get("predicted_lvef_percent")
+        nested = [value for value in study.values() if isinstance(value, Mapping)]
+        counts = _numbers(nested[0] if nested else study)  # clips by view
         rows.append(
             [
                 element("code", str(study.get("study", ""))),
-                _views(study),
+                ", ".join(f"{name} {n:.0f}" for name, n in counts.items() if name != "predicted_lvef_percent"),
                 "" if score is None else f"{score:.0f} %",
             ]
         )
@@ -161,27 +156,18 @@ def _real(studies: Sequence[Mapping[str, Any]]) -> Markup:
     return _section("Real studies", say, body)
 
 
-def _views(study: Mapping[str, Any]) -> str:
-    nested = [value for value in study.values() if isinstance(value, Mapping)]
-    counts = _numbers(nested[0]) if nested else _numbers(study)
-    return ", ".join(f"{name} {n:.0f}" for name, n in counts.items() if name != "predicted_lvef_percent")
-
-
 def _ledger(run: Path) -> Markup:
     if not has_ledger(run / "store"):
         return Markup()
-    counts = Counter(_account(row) for row in read_ledger(run / "store"))
+    counts: Counter[tuple[str, str]] = Counter()
+    for row in read_ledger(run / "store"):  # what was stored is told by its view
+        counts[row.outcome.replace("_", " "), row.view if row.outcome == STORED else row.reason] += 1
     if not counts:
         return Markup()
     order = sorted(counts, key=lambda account: (account[0] != STORED, account[0], -counts[account]))
     rows = [(outcome, reason, f"{counts[outcome, reason]:,}") for outcome, reason in order]
     body = table(("Outcome", "View or reason", "Series"), rows, numbers=("Series",))
     return _section("What the conversion kept and left out", "Every source series has a line in the ledger.", body)
-
-
-def _account(row: Row) -> tuple[str, str]:
-    """Outcome and reason of a ledger row; what was stored is told by its view."""
-    return row.outcome.replace("_", " "), row.view if row.outcome == STORED else row.reason
 
 
 def _duration(seconds: float) -> str:

@@ -38,7 +38,9 @@ def run_steps(steps: Sequence[DemoStep], run: Path) -> dict[str, float]:
     for number, step in enumerate(steps, 1):
         console().print(f"\n[bold]{number}/{len(steps)} {step.title}[/bold]", markup=True)
         console().print(f"$ {shlex.join(step.command)}", markup=False)
-        wanted = {"command": _fingerprint(step), "before": list(before)}
+        # Records may outlive the run, and the command can hold a name in a path: its hash stands for it.
+        fingerprint = hashlib.sha256("\0".join(step.command).encode()).hexdigest()
+        wanted = {"command": fingerprint, "before": list(before)}
         record = _read(run, step)
         if record.get("finished") and _same(record, wanted):
             console().print(f"already done, took {record['seconds']:.0f} s")
@@ -47,11 +49,6 @@ def run_steps(steps: Sequence[DemoStep], run: Path) -> dict[str, float]:
         seconds[step.name] = round(record["seconds"], 1)
         before.append(record["finished"])
     return seconds
-
-
-def _fingerprint(step: DemoStep) -> str:
-    """Stands for the command in records, which may outlive the run: a path can hold a name."""
-    return hashlib.sha256("\0".join(step.command).encode()).hexdigest()
 
 
 def _record_path(run: Path, step: DemoStep) -> Path:

@@ -24,13 +24,25 @@ _PACKAGES = ("cmr-clip", "torch", "pytorch-lightning", "transformers", "pydicom"
 def summarise(plan: DemoPlan, steps: Sequence[DemoStep], seconds: Mapping[str, float]) -> dict[str, Any]:
     """Collect the numbers that the steps left behind."""
     clips = read_manifest(plan.run / "store")
+    folders = (plan.run / name for name in ("pretrain", "lvef", "lvef_baseline"))
+    pretraining, pretrained, baseline = (json.loads((path / "test_metrics.json").read_text()) for path in folders)
+    prefix = "test/retrieval/"
+    truths = [prediction.truth for prediction in _lvef_predictions(plan.run / "lvef")]
     summary: dict[str, Any] = {
         "notice": "simulated cohort; a demonstration, not for clinical use",
         "n_studies": int(clips["study"].nunique()),
         "n_patients": int(clips["patient"].nunique()),
         "n_clips": len(clips),
-        "retrieval": _retrieval(plan.run),
-        "lvef": _lvef(plan.run),
+        "retrieval": {
+            name.removeprefix(prefix): value for name, value in pretraining.items() if name.startswith(prefix)
+        },
+        "lvef": {
+            "mae_pretrained": pretrained["test/lvef_percent/mae"],
+            "mae_baseline": baseline["test/lvef_percent/mae"],
+            "mae_mean_predictor": pretrained["test/lvef_percent/mae_mean_predictor"],
+            "n": sum(truth is not None and not math.isnan(truth) for truth in truths),
+            "unit": "percentage points",
+        },
         "real": _real(plan),
         "seconds": dict(seconds),
         "commands": {step.name: _command(plan, step) for step in steps},
@@ -54,34 +66,9 @@ def _command(plan: DemoPlan, step: DemoStep) -> str:
     return shlex.join("REAL" if plan.real and word == str(plan.real) else word for word in step.command)
 
 
-def _metrics(folder: Path) -> dict[str, float]:
-    return dict(json.loads((folder / "test_metrics.json").read_text()))
-
-
-def _retrieval(run: Path) -> dict[str, float]:
-    prefix = "test/retrieval/"
-    metrics = _metrics(run / "pretrain")
-    return {name.removeprefix(prefix): value for name, value in metrics.items() if name.startswith(prefix)}
-
-
-def _lvef(run: Path) -> dict[str, Any]:
-    pretrained, baseline = _metrics(run / "lvef"), _metrics(run / "lvef_baseline")
-    return {
-        "mae_pretrained": pretrained["test/lvef_percent/mae"],
-        "mae_baseline": baseline["test/lvef_percent/mae"],
-        "mae_mean_predictor": pretrained["test/lvef_percent/mae_mean_predictor"],
-        "n": sum(_is_known(prediction) for prediction in _lvef_predictions(run / "lvef")),
-        "unit": "percentage points",
-    }
-
-
 def _lvef_predictions(folder: Path) -> Iterator[Prediction]:
     """The rows of one target: a run may predict several."""
     return (row for row in read_predictions(folder / "predictions.csv") if row.target == TARGET)
-
-
-def _is_known(prediction: Prediction) -> bool:
-    return prediction.truth is not None and not math.isnan(prediction.truth)
 
 
 def _real(plan: DemoPlan) -> list[dict[str, Any]]:

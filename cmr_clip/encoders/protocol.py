@@ -122,7 +122,8 @@ class VideoEncoder(nn.Module, ABC):
         """What another project's file holds, if it is of this family.
 
         Args:
-            state: all tensors of the file, without the prefixes of wrappers (`module.`, `model.`, `_orig_mod.`).
+            state: all tensors of the file, each of any shape, without the prefixes of wrappers (`module.`, `model.`,
+                `_orig_mod.`).
 
         Returns:
             None where the file is of something else.
@@ -137,7 +138,7 @@ class VideoEncoder(nn.Module, ABC):
         """Bring the tensors of a file that `recognise` knows to the names of our checkpoints.
 
         Args:
-            state: as for `recognise`.
+            state: as for `recognise`, tensors of any shape.
 
         Raises:
             CheckpointMismatchError: the file contradicts itself.

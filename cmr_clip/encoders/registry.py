@@ -163,7 +163,7 @@ def recognise(state: Mapping[str, Tensor]) -> tuple[type[VideoEncoder], Recognis
     """The kind of encoder that another project's file holds.
 
     Args:
-        state: all tensors of the file, without the prefixes of wrappers.
+        state: all tensors of the file, each of any shape, without the prefixes of wrappers.
 
     Raises:
         CheckpointMismatchError: no kind recognises it, or more than one.

@@ -48,13 +48,26 @@ def load_cohort(
     """
     keys, vectors = read_embeddings(embeddings)
     manifest = read_manifest(store)
-    clips = _join_manifest(keys, manifest, store)
+    # What the store knows of each clip
+    on = ["study", "view", "slice"]
+    known = manifest[on + [name for name in _CLIP_FACTS if name in manifest.columns]]
+    known = known.astype({"study": str, "view": str, "slice": int}).drop_duplicates(on)
+    clips = keys.merge(known, on=on, how="left", indicator=True)
+    lost = int((clips.pop("_merge") == "left_only").sum())
+    if lost:
+        raise CmrClipError(
+            f"{lost} of {len(clips)} embedded clips are not in {store / MANIFEST_FILES[0]}",
+            "give the store that these embeddings were made from",
+        )
     codes, names = pd.factorize(clips["study"])
     clips = clips.assign(study_row=codes, placed=placed, store=str(store))
-    studies = _study_facts(manifest, pd.Series(names, name="study", dtype=str))
+    # What the store and the tables know of each study
+    known = manifest[["study", *(name for name in STUDY_FACTS if name in manifest.columns)]]
+    known = known.astype({"study": str}).drop_duplicates("study")
+    studies = pd.DataFrame({"study": pd.Series(names, dtype=str)}).merge(known, on="study", how="left")
     for table in tables or []:
-        known = [name for name in table.columns if name == "study" or name not in studies.columns]
-        studies = studies.merge(table[known], on="study", how="left")
+        new = [name for name in table.columns if name == "study" or name not in studies.columns]
+        studies = studies.merge(table[new], on="study", how="left")
     return Cohort(clips, vectors, studies.assign(placed=placed), mean_by(vectors, codes, len(names)))
 
 
@@ -76,25 +89,3 @@ def join_cohorts(cohort: Cohort, placed: Cohort | None) -> Cohort:
         pd.concat([cohort.studies, placed.studies], ignore_index=True),
         np.concatenate([cohort.study_vectors, placed.study_vectors]),
     )
-
-
-def _join_manifest(keys: pd.DataFrame, manifest: pd.DataFrame, store: Path) -> pd.DataFrame:
-    on = ["study", "view", "slice"]
-    facts = [name for name in _CLIP_FACTS if name in manifest.columns]
-    known = manifest[on + facts].astype({"study": str, "view": str, "slice": int}).drop_duplicates(on)
-    joined: pd.DataFrame = keys.merge(known, on=on, how="left", indicator=True)
-    lost = int((joined["_merge"] == "left_only").sum())
-    if lost:
-        raise CmrClipError(
-            f"{lost} of {len(joined)} embedded clips are not in {store / MANIFEST_FILES[0]}",
-            "give the store that these embeddings were made from",
-        )
-    joined.pop("_merge")
-    return joined
-
-
-def _study_facts(manifest: pd.DataFrame, studies: pd.Series[str]) -> pd.DataFrame:
-    facts = [name for name in STUDY_FACTS if name in manifest.columns]
-    known = manifest[["study", *facts]].astype({"study": str}).drop_duplicates("study")
-    joined: pd.DataFrame = studies.to_frame().merge(known, on="study", how="left")
-    return joined

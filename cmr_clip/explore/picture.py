@@ -55,7 +55,12 @@ def _panel(figure: Any, panel: Any, variable: Variable, cohort: Cohort, chart: C
         _draw_numbers(figure, panel, variable, points, placed, area)
     if placed.any():
         panel.scatter(*points[placed].T, marker="*", s=230, c="#ffd33d", edgecolors=_INK, linewidths=0.9, zorder=5)
-    _dress(panel)
+    panel.set_xticks([])
+    panel.set_yticks([])
+    panel.margins(0.07)
+    panel.set_aspect("equal", adjustable="datalim")
+    for spine in panel.spines.values():
+        spine.set_color("#d8dee4")
 
 
 def _draw_categories(
@@ -103,12 +108,3 @@ def _draw_numbers(
     bar = figure.colorbar(drawn, ax=panel, shrink=0.72, aspect=22, pad=0.02)
     bar.outline.set_visible(False)
     bar.ax.tick_params(labelsize=8.5, colors=_INK, length=2)
-
-
-def _dress(panel: Any) -> None:
-    panel.set_xticks([])
-    panel.set_yticks([])
-    panel.margins(0.07)
-    panel.set_aspect("equal", adjustable="datalim")
-    for spine in panel.spines.values():
-        spine.set_color("#d8dee4")

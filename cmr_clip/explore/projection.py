@@ -33,7 +33,12 @@ def project(vectors: Vectors, placed: Vectors, settings: UmapSettings) -> tuple[
     The map is fitted to `vectors` alone; `placed` goes through the fitted transform and moves nothing.
     """
     if len(vectors) < _SMALLEST_UMAP:
-        return _principal(vectors, placed)
+        centre = vectors.mean(axis=0)
+        axes = np.zeros((2, vectors.shape[1]), np.float32)
+        found = np.linalg.svd(vectors - centre, full_matrices=False)[2][:2]
+        axes[: len(found)] = found
+        on_axes = ((vectors - centre) @ axes.T).astype(np.float32)
+        return on_axes, ((placed - centre) @ axes.T).astype(np.float32)
     from umap import UMAP
 
     reducer = UMAP(
@@ -52,15 +57,6 @@ def project(vectors: Vectors, placed: Vectors, settings: UmapSettings) -> tuple[
         if not len(placed):
             return fitted, np.zeros((0, 2), np.float32)
         return fitted, np.asarray(reducer.transform(placed), np.float32)
-
-
-def _principal(vectors: Vectors, placed: Vectors) -> tuple[_Plane, _Plane]:
-    centre = vectors.mean(axis=0)
-    axes = np.zeros((2, vectors.shape[1]), np.float32)
-    found = np.linalg.svd(vectors - centre, full_matrices=False)[2][:2]
-    axes[: len(found)] = found
-    fitted = ((vectors - centre) @ axes.T).astype(np.float32)
-    return fitted, ((placed - centre) @ axes.T).astype(np.float32)
 
 
 def nearest(vectors: Vectors, n_reference: int, k: int = 8) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
@@ -83,7 +79,12 @@ def nearest(vectors: Vectors, n_reference: int, k: int = 8) -> tuple[npt.NDArray
 
 
 def silhouette(vectors: Vectors, codes: npt.NDArray[np.int64]) -> float | None:
-    """Mean cosine silhouette of the classes `codes` (−1 = unknown, left out); None where it isn't defined."""
+    """Mean cosine silhouette, −1 to 1, of vectors `[N, D]` by their classes; None where it isn't defined.
+
+    Args:
+        vectors: `[N, D]`.
+        codes: `[N]`, class of each; −1 = unknown, left out.
+    """
     from sklearn.metrics import silhouette_score
 
     known = codes >= 0

@@ -82,7 +82,7 @@ class Variable:
         label: name for people, with its unit.
         level: what carries it, each clip or each study.
         kind: `category` (values are codes into `categories`, −1 = unknown) or `number` (NaN = unknown).
-        values: one per clip or per study of the cohort.
+        values: `[N]`, one per clip or per study of the cohort.
         categories: empty for numbers.
         limits: lower and upper end of the colour scale, the 2nd and 98th percentile.
     """
@@ -97,7 +97,7 @@ class Variable:
 
     @property
     def codes(self) -> npt.NDArray[np.int64]:
-        """Category codes, −1 where unknown."""
+        """Category codes `[N]` of the N clips or studies, −1 where unknown."""
         return self.values.astype(np.int64)
 
 
@@ -122,7 +122,10 @@ def variables_of(cohort: Cohort) -> list[Variable]:
     own = [name for name in cohort.studies.columns if name not in _NOT_VARIABLES]
     technical = [name for name in STUDY_FACTS if name in own]
     names = [name for name in own if name not in technical] + technical
-    found = [_view(cohort.clips["view"]), *(_variable(cohort.studies[name], name, "study") for name in names)]
+    present, usual = set(cohort.clips["view"]), [view.value for view in View]
+    views = [view for view in usual if view in present] + sorted(present - set(usual))
+    found: list[Variable | None] = [_categorical(cohort.clips["view"].astype(object), "view", "clip", views)]
+    found += [_variable(cohort.studies[name], name, "study") for name in names]
     found.append(_variable(cohort.clips["slice"], "slice", "clip"))
     return [variable for variable in found if variable is not None]
 
@@ -138,20 +141,15 @@ def select_variables(variables: list[Variable], names: list[str] | None, limit: 
     return [known[name] for name in dict.fromkeys(names)]
 
 
-def _view(values: pd.Series[str]) -> Variable:
-    order = [view.value for view in View]
-    present = set(values)
-    names = [name for name in order if name in present] + sorted(present - set(order))
-    return _categorical(values.astype(object), "view", "clip", names)
-
-
 def _variable(values: pd.Series[str], name: str, level: Literal["clip", "study"]) -> Variable | None:
     values = values.mask(values.astype(str).str.strip() == "")
     if values.notna().sum() == 0:
         return None
     numbers = pd.to_numeric(values, errors="coerce")
     if numbers.notna().sum() < values.notna().sum():
-        return _categorical(values, name, level, _by_frequency(values))
+        counts = values.dropna().astype(str).value_counts()
+        by_frequency = sorted(counts.index, key=lambda text: (-int(counts[text]), text))
+        return _categorical(values, name, level, by_frequency)
     distinct = sorted(numbers.dropna().unique())
     if name != "slice" and len(distinct) <= 5 and values.notna().sum() >= 3 * len(distinct):
         return _categorical(numbers.map(_plain), name, level, [_plain(number) for number in distinct])
@@ -163,11 +161,6 @@ def _variable(values: pd.Series[str], name: str, level: Literal["clip", "study"]
 
 def _plain(number: float) -> str:
     return "" if np.isnan(number) else f"{number:g}"
-
-
-def _by_frequency(values: pd.Series[str]) -> list[str]:
-    counts = values.dropna().astype(str).value_counts()
-    return sorted(counts.index, key=lambda name: (-int(counts[name]), name))
 
 
 def _categorical(values: pd.Series[str], name: str, level: Literal["clip", "study"], names: list[str]) -> Variable:

@@ -10,13 +10,13 @@ from typing import Any
 
 from cmr_clip.errors import CmrClipError
 from cmr_clip.explore.annotations import join_labels, predicted_columns
-from cmr_clip.explore.chart_map import ChartMap, Unit, coordinates, make_map, silhouettes
+from cmr_clip.explore.chart_map import Unit, coordinates, make_map, silhouettes
 from cmr_clip.explore.explorer import PageText, write_explorer
 from cmr_clip.explore.mapped import Cohort, join_cohorts, load_cohort
 from cmr_clip.explore.moving_clips import strips_of
 from cmr_clip.explore.picture import draw_map
 from cmr_clip.explore.projection import UmapSettings
-from cmr_clip.explore.variables import Variable, select_variables, variables_of
+from cmr_clip.explore.variables import select_variables, variables_of
 from preprocess.pages.strips import Strip
 from preprocess.system.files import replacing, write_text
 
@@ -85,12 +85,23 @@ def map_embeddings(request: MapRequest, track: Track | None = None) -> MapResult
     chart = make_map(cohort, request.settings)
     out = request.out
     out.mkdir(parents=True, exist_ok=True)
-    _write_coordinates(out, cohort, chart)
+    table = coordinates(cohort, chart)
+    with replacing(out / "coordinates.parquet") as temporary:
+        table.to_parquet(temporary, index=False)
+    write_text(out / "coordinates.csv", table.to_csv(index=False, float_format="%.5f"))
     scores = silhouettes(cohort, shown)
-    _write_summary(out / "map.json", cohort, scores, request.settings)
+    summary = {
+        "n_clips": int((~cohort.clips["placed"]).sum()),
+        "n_studies": int((~cohort.studies["placed"]).sum()),
+        "n_placed": int(cohort.studies["placed"].sum()),
+        "silhouette": scores,
+        "umap": vars(request.settings),
+    }
+    write_text(out / "map.json", json.dumps(summary, indent=2) + "\n")
     draw_map(out / "umap.png", cohort, chart, shown)
     found: Iterable[tuple[int, Strip]] = strips_of(cohort.clips, request.thumbnail_bytes)
     strips = dict(track(found, len(cohort.clips)) if track else found)
+    fitting = [variable.name for variable in shown if request.unit == "clip" or variable.level == "study"]
     page = write_explorer(
         out / "explorer.html",
         cohort,
@@ -98,7 +109,7 @@ def map_embeddings(request: MapRequest, track: Track | None = None) -> MapResult
         variables,
         strips,
         unit=request.unit,
-        colour=_opening(shown, request.unit),
+        colour=(fitting or [shown[0].name])[0],
         text=PageText(notice=request.notice),
     )
     return MapResult(page, out / "umap.png", scores, len(cohort.clips), len(cohort.studies), len(strips))
@@ -118,26 +129,3 @@ def _load(request: MapRequest) -> Cohort:
     if request.place_predictions:
         theirs.append(predicted_columns(request.place_predictions))
     return join_cohorts(cohort, load_cohort(request.place, request.place_store, theirs, placed=True))
-
-
-def _opening(shown: list[Variable], unit: Unit) -> str:
-    fitting = [variable.name for variable in shown if unit == "clip" or variable.level == "study"]
-    return (fitting or [shown[0].name])[0]
-
-
-def _write_coordinates(out: Path, cohort: Cohort, chart: ChartMap) -> None:
-    table = coordinates(cohort, chart)
-    with replacing(out / "coordinates.parquet") as temporary:
-        table.to_parquet(temporary, index=False)
-    write_text(out / "coordinates.csv", table.to_csv(index=False, float_format="%.5f"))
-
-
-def _write_summary(path: Path, cohort: Cohort, scores: Mapping[str, Mapping[str, Any]], settings: UmapSettings) -> None:
-    summary = {
-        "n_clips": int((~cohort.clips["placed"]).sum()),
-        "n_studies": int((~cohort.studies["placed"]).sum()),
-        "n_placed": int(cohort.studies["placed"].sum()),
-        "silhouette": scores,
-        "umap": vars(settings),
-    }
-    write_text(path, json.dumps(summary, indent=2) + "\n")

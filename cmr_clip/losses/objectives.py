@@ -30,7 +30,7 @@ class ContrastiveObjective(nn.Module, ABC):
 
     @property
     def temperature(self) -> Tensor:
-        """τ."""
+        """τ, a scalar."""
         return self.log_temperature.clamp(min=math.log(_LOWEST_TEMPERATURE)).exp()
 
     @abstractmethod
@@ -60,7 +60,7 @@ class InfoNCE(ContrastiveObjective):
         self.video_weight = video_weight
 
     def forward(self, video: Tensor, text: Tensor, keys_video: Tensor, keys_text: Tensor, positives: Tensor) -> Tensor:
-        """See `ContrastiveObjective.forward`."""
+        """A scalar from embeddings `[B, E]` and keys `[N, E]`; see `ContrastiveObjective.forward`."""
         return contrastive_loss(
             video,
             text,
@@ -86,5 +86,5 @@ class SigLIP(ContrastiveObjective):
         self.bias = nn.Parameter(torch.tensor(bias), requires_grad=learn_temperature)
 
     def forward(self, video: Tensor, text: Tensor, keys_video: Tensor, keys_text: Tensor, positives: Tensor) -> Tensor:
-        """See `ContrastiveObjective.forward`."""
+        """A scalar from embeddings `[B, E]` and keys `[N, E]`; see `ContrastiveObjective.forward`."""
         return siglip_loss(video, keys_text, positives, self.temperature, self.bias)

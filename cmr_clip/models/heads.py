@@ -240,7 +240,7 @@ class BinaryHead(Head):
         return truth.long()
 
     def reference(self, truth: Tensor) -> dict[str, Tensor]:
-        """None: a constant cannot rank."""
+        """Nothing, whatever the truth `[B]`: a constant cannot rank."""
         return {}
 
 

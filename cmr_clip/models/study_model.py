@@ -68,12 +68,9 @@ class StudyModel(VideoTower):
         self.heads = nn.ModuleList(heads)
         self.preprocessing = preprocessing
         self.targets = tuple(head.target for head in heads)
-        self.target = self._chosen(target)
-
-    def _chosen(self, target: str | None) -> str | None:
         if target is not None and target not in self.targets:
             raise CmrClipError(f"the model has no target {target!r}", f"it has {', '.join(self.targets)}")
-        return self.targets[0] if target is None and len(self.targets) == 1 else target
+        self.target = self.targets[0] if target is None and len(self.targets) == 1 else target
 
     def results(self, clips: Tensor) -> dict[str, StudyResult]:
         """Results of every target from the N clips of one study, `[N, 1 or 3, T, H, W]`, in any order.

@@ -5,13 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from cmr_clip.preflight.configuration import Plan, read_plan
+from cmr_clip.preflight.configuration import read_plan
 from cmr_clip.preflight.data_checks import check_data
 from cmr_clip.preflight.findings import Findings
 from cmr_clip.preflight.memory import check_memory
 from cmr_clip.preflight.trial import run_trial
 from cmr_clip.preflight.weight_checks import check_folder, check_model, check_resume
-from cmr_clip.tasks.video_task import VideoTask
 from preprocess.system.quiet import quiet
 
 __all__ = ["check_run"]
@@ -30,7 +29,10 @@ def check_run(arguments: Sequence[str], gpu_memory_gb: float | None = None) -> F
     plan = None
     with findings.attempt("configuration"):
         plan = read_plan(arguments)
-        findings.ok("configuration", f"every field is known; {_describe(plan)}")
+        task = plan.config["model"]["class_path"].rsplit(".", 1)[-1]
+        machines = f"{plan.trainer['num_nodes']} × {plan.trainer['devices']} devices"
+        studies = f"{plan.data['batch_size']} studies on each"
+        findings.ok("configuration", f"every field is known; {task}, {machines}, {studies}")
     if plan is None:
         findings.note("everything else", "is checked once the configuration can be read")
         return findings
@@ -39,21 +41,11 @@ def check_run(arguments: Sequence[str], gpu_memory_gb: float | None = None) -> F
         check_data(plan, findings)
         model = check_model(plan, findings)
         check_resume(plan, model, findings)
-        _check_step(plan, model, gpu_memory_gb, findings)
+        if model is None or findings.failures:
+            findings.note("training step", "is tried once the checks above are passed")
+        else:
+            with findings.attempt("training step"):
+                trial = run_trial(plan, model)
+                findings.ok("training step", f"2 studies on the CPU: loss {trial.loss:.3f}, {trial.seconds:.1f} s")
+                check_memory(plan, trial, gpu_memory_gb, findings)
     return findings
-
-
-def _describe(plan: Plan) -> str:
-    task = plan.config["model"]["class_path"].rsplit(".", 1)[-1]
-    nodes, devices = plan.trainer["num_nodes"], plan.trainer["devices"]
-    return f"{task}, {nodes} × {devices} devices, {plan.data['batch_size']} studies on each"
-
-
-def _check_step(plan: Plan, model: VideoTask | None, gpu_memory_gb: float | None, findings: Findings) -> None:
-    if model is None or findings.failures:
-        findings.note("training step", "is tried once the checks above are passed")
-        return
-    with findings.attempt("training step"):
-        trial = run_trial(plan, model)
-        findings.ok("training step", f"2 studies on the CPU: loss {trial.loss:.3f}, {trial.seconds:.1f} s")
-        check_memory(plan, trial, gpu_memory_gb, findings)

@@ -26,7 +26,12 @@ def check_data(plan: Plan, findings: Findings) -> None:
     if "sentences" in data:
         _sentences(plan, splits, findings)
     if data.get("labels") is not None:
-        _labels(Path(data["labels"]), splits, findings)
+        with findings.attempt("labels"):
+            table = read_labels(Path(data["labels"]))
+            if splits is not None:
+                table = table[table.index.isin(studies_of_split(splits, "train"))]
+            counts = ", ".join(f"{name} {int(count)}" for name, count in table.notna().sum().items())
+            findings.ok("labels", f"training studies with a value: {counts}")
 
 
 def _store(data: Any, findings: Findings) -> pd.DataFrame | None:
@@ -37,18 +42,14 @@ def _store(data: Any, findings: Findings) -> pd.DataFrame | None:
         findings.ok("store", f"{manifest['study'].nunique()} studies, {len(manifest)} clips: {views}")
     if manifest is not None:
         with findings.attempt("clips"):
-            _read_a_clip_of_each_view(Path(data["store"]), data["clip"]["n_frames"], manifest, findings)
+            reader = ClipReader(Path(data["store"]), data["clip"]["n_frames"])
+            sizes = []
+            for view, rows in manifest.groupby("view"):
+                row = rows.iloc[0]
+                clip = reader.read(ClipKey(row["patient"], row["study"], str(view), int(row["slice"])))
+                sizes.append(f"{view} {' × '.join(str(n) for n in clip.frames.shape)}")
+            findings.ok("clips", f"read one of each view: {', '.join(sizes)} (frames, rows, columns)")
     return manifest
-
-
-def _read_a_clip_of_each_view(store: Path, n_frames: int, manifest: pd.DataFrame, findings: Findings) -> None:
-    reader = ClipReader(store, n_frames)
-    sizes = []
-    for view, rows in manifest.groupby("view"):
-        row = rows.iloc[0]
-        clip = reader.read(ClipKey(row["patient"], row["study"], str(view), int(row["slice"])))
-        sizes.append(f"{view} {' × '.join(str(n) for n in clip.frames.shape)}")
-    findings.ok("clips", f"read one of each view: {', '.join(sizes)} (frames, rows, columns)")
 
 
 def _splits(data: Any, manifest: pd.DataFrame | None, findings: Findings) -> pd.DataFrame | None:
@@ -84,7 +85,14 @@ def _sentences(plan: Plan, splits: pd.DataFrame | None, findings: Findings) -> N
     source = (text_encoder.get("init_args") or {}).get("source")
     if source is not None:
         with findings.attempt("vocabulary"):
-            _vocabulary(str(source), index, findings)
+            if load_tokenizer(str(source)).sha256 == index.tokenizer_sha256:
+                findings.ok("vocabulary", f"the reports were tokenised for {source}")
+            else:
+                findings.failed(
+                    "vocabulary",
+                    f"the reports were tokenised with {index.tokenizer}, whose vocabulary is not that of {source}",
+                    f"make the sentence index again with cmr-preprocess reports --tokenizer {source}",
+                )
 
 
 def _studies_without_report(path: Path, index: SentenceIndex, splits: pd.DataFrame, findings: Findings) -> None:
@@ -97,23 +105,3 @@ def _studies_without_report(path: Path, index: SentenceIndex, splits: pd.DataFra
             )
         elif missing:
             findings.note("reports", f"{missing} of {len(studies)} studies of {split} have no report and are left out")
-
-
-def _vocabulary(source: str, index: SentenceIndex, findings: Findings) -> None:
-    if load_tokenizer(source).sha256 == index.tokenizer_sha256:
-        findings.ok("vocabulary", f"the reports were tokenised for {source}")
-        return
-    findings.failed(
-        "vocabulary",
-        f"the reports were tokenised with {index.tokenizer}, whose vocabulary is not that of {source}",
-        f"make the sentence index again with cmr-preprocess reports --tokenizer {source}",
-    )
-
-
-def _labels(path: Path, splits: pd.DataFrame | None, findings: Findings) -> None:
-    with findings.attempt("labels"):
-        table = read_labels(path)
-        if splits is not None:
-            table = table[table.index.isin(studies_of_split(splits, "train"))]
-        counts = ", ".join(f"{name} {int(count)}" for name, count in table.notna().sum().items())
-        findings.ok("labels", f"training studies with a value: {counts}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Literal
@@ -74,10 +73,6 @@ class _Attempt:
         if isinstance(error, MendableError):
             self._findings.failed(self._check, error.problem, error.remedy)
         elif isinstance(error, _ERRORS):
-            self._findings.failed(self._check, f"{type(error).__name__}: {_first_lines(str(error).splitlines())}")
+            in_one_line = " ".join(str(error).split())
+            self._findings.failed(self._check, f"{type(error).__name__}: {in_one_line[:300]}")
         return error is None or isinstance(error, _ERRORS)
-
-
-def _first_lines(lines: Iterable[str]) -> str:
-    """The first 300 characters of a message, in one line."""
-    return " ".join(" ".join(lines).split())[:300]

@@ -58,7 +58,11 @@ def check_resume(plan: Plan, model: VideoTask | None, findings: Findings) -> Non
     """Say what the run goes on from, and whether that fits the model."""
     chosen: Any = plan.config["ckpt_path"]
     with findings.attempt("checkpoint"):
-        path = _newest(plan) if chosen in (None, *_NAMED) else Path(chosen)
+        if chosen in (None, *_NAMED):
+            found = (plan.folder / "checkpoints").glob("last*.ckpt")
+            path = max(found, key=lambda file: file.stat().st_mtime, default=None)
+        else:
+            path = Path(chosen)
         if path is None:
             findings.ok("checkpoint", f"none in {plan.folder}: the run starts anew")
             return
@@ -69,11 +73,6 @@ def check_resume(plan: Plan, model: VideoTask | None, findings: Findings) -> Non
         findings.note(
             "checkpoint", f"the job scripts go on from {path} ({done})", "another default_root_dir starts anew"
         )
-
-
-def _newest(plan: Plan) -> Path | None:
-    found = (plan.folder / "checkpoints").glob("last*.ckpt")
-    return max(found, key=lambda path: path.stat().st_mtime, default=None)
 
 
 def check_folder(plan: Plan, findings: Findings) -> None:

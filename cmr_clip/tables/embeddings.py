@@ -72,7 +72,15 @@ def read_embeddings(path: Path) -> tuple[pd.DataFrame, Vectors]:
 
 
 def embedding_pieces(path: Path, rows: int = 50_000) -> Iterator[tuple[pd.DataFrame, Vectors]]:
-    """The same in pieces of so many clips, so that memory does not grow with the table."""
+    """As `read_embeddings`, in pieces of so many clips, so that memory does not grow with the table.
+
+    Args:
+        path: the table.
+        rows: N, clips of a piece; the last has fewer.
+
+    Yields:
+        Keys of N clips and their embeddings `[N, D]`, scaled to unit length.
+    """
     _require(path)
     for piece in parquet_pieces(path, None, rows, _REMEDY):
         yield _split(path, piece)

@@ -96,18 +96,7 @@ class ContrastivePretraining(VideoTask):
             CmrClipError: another vocabulary, or clips of another size than the encoder takes.
         """
         super().setup(stage)
-        self._check_vocabulary()
-        if stage == "fit" and self.kinetics_weights is not None:
-            load_encoder_weights(
-                self.model.video_encoder, self.kinetics_weights, interpolate=self.interpolate_positions
-            )
-
-    def _data(self) -> ContrastiveDataModule:
-        return cast(ContrastiveDataModule, cast(Any, self.trainer).datamodule)
-
-    def _check_vocabulary(self) -> None:
-        data = self._data()
-        source = self.model.text_encoder.source
+        data, source = self._data(), self.model.text_encoder.source
         self._tokenizer = tokenizer = load_tokenizer(source)
         if tokenizer.sha256 != data.sentence_index.tokenizer_sha256:
             raise CmrClipError(
@@ -115,6 +104,13 @@ class ContrastivePretraining(VideoTask):
                 f"not that of the text encoder {source}",
                 f"make it again with cmr-preprocess reports --tokenizer {source}",
             )
+        if stage == "fit" and self.kinetics_weights is not None:
+            load_encoder_weights(
+                self.model.video_encoder, self.kinetics_weights, interpolate=self.interpolate_positions
+            )
+
+    def _data(self) -> ContrastiveDataModule:
+        return cast(ContrastiveDataModule, cast(Any, self.trainer).datamodule)
 
     def shape_optimizer(self, optimizer: torch.optim.Optimizer) -> None:
         """Give the BERT its own learning rate."""

@@ -126,15 +126,14 @@ class StudyFinetuning(VideoTask):
                 self.model, self.encoder_checkpoint, self._clip_spec, interpolate=self.interpolate_positions
             )
         with torch.no_grad():
-            self.classifier_head.output_layer.bias.copy_(torch.cat([self._fit(head) for head in self._targets()]))
-
-    def _fit(self, head: Head) -> Tensor:
-        """Show a head its training labels; its initial bias `[K]`."""
-        labels = self._data().labels_of("train", head.target)
-        labels = labels[is_labelled(labels)]
-        if not len(labels):
-            raise CmrClipError(f"no training study has a label for target {head.target!r}")
-        return torch.as_tensor(head.fit_labels(labels), dtype=torch.float32).reshape(head.width)
+            biases = []
+            for head in self._targets():  # each sees its training labels and gives its initial bias `[K]`
+                labels = self._data().labels_of("train", head.target)
+                labels = labels[is_labelled(labels)]
+                if not len(labels):
+                    raise CmrClipError(f"no training study has a label for target {head.target!r}")
+                biases.append(torch.as_tensor(head.fit_labels(labels), dtype=torch.float32).reshape(head.width))
+            self.classifier_head.output_layer.bias.copy_(torch.cat(biases))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Describe the encoder and the heads, so that `load_study_model` rebuilds both."""
@@ -149,19 +148,16 @@ class StudyFinetuning(VideoTask):
         data = self._data()
         if not self.cache_features or data.has_augmentation:
             return
-        with torch.random.fork_rng(devices=[]):  # the course of training must not depend on the cache
+        encoder = self.model.video_encoder.eval()
+        # The course of training must not depend on the cache
+        with torch.random.fork_rng(devices=[]), torch.no_grad():
             for split in ("train", "val"):
-                data.dataset(split).features = self._features_of(data, split)
-
-    @torch.no_grad()
-    def _features_of(self, data: StudyBagDataModule, split: str) -> dict[str, Tensor]:
-        self.model.video_encoder.eval()
-        features: dict[str, Tensor] = {}
-        for raw in data.eval_loader(split):
-            batch = data.prepare(data.transfer_batch_to_device(raw, self.device, 0))
-            encoded = self.model.video_encoder(batch["clips"]).cpu()
-            features.update(zip(batch["study"], encoded.split(batch["counts"].tolist()), strict=True))
-        return features
+                features: dict[str, Tensor] = {}
+                for raw in data.eval_loader(split):
+                    batch = data.prepare(data.transfer_batch_to_device(raw, self.device, 0))
+                    encoded = encoder(batch["clips"]).cpu()
+                    features.update(zip(batch["study"], encoded.split(batch["counts"].tolist()), strict=True))
+                data.dataset(split).features = features
 
     def forward(self, batch: BagBatch) -> BagOutput:
         """Logits `[B, W]` and attention `[B, R, N]` of the B studies of a batch; see `GatedAttentionMIL`."""
@@ -182,7 +178,7 @@ class StudyFinetuning(VideoTask):
         return losses
 
     def training_step(self, batch: BagBatch, batch_idx: int) -> Tensor:
-        """One step on B studies: the mean over heads of their losses."""
+        """One step on B studies: the mean over heads of their losses, a scalar."""
         output = self(batch)
         losses = self._losses(inputs_of(self._targets(), output), batch)
         if not losses:
@@ -199,17 +195,13 @@ class StudyFinetuning(VideoTask):
         for index, head in enumerate(self._targets()):
             truth = batch["labels"][head.target]
             cast(HeadMetrics, self._metrics[stage]).update(index, scores[index], truth)
-            known = is_labelled(truth)
-            if known.any():
-                self._log_references(head, truth[known], stage)
+            labelled = truth[is_labelled(truth)]
+            # Beside the metrics, what trivial predictions reach
+            for name, values in (head.reference(labelled) if len(labelled) else {}).items():
+                mean = values.mean()
+                if not mean.isnan():
+                    self.log(f"{stage}/{head.target}/{name}", mean, batch_size=len(labelled))
         return study_predictions(parts, scores, batch)
-
-    def _log_references(self, head: Head, truth: Tensor, stage: str) -> None:
-        """Beside the metrics, what trivial predictions reach on labelled studies, `[B]` or `[B, T]`."""
-        for name, values in head.reference(truth).items():
-            mean = values.mean()
-            if not mean.isnan():
-                self.log(f"{stage}/{head.target}/{name}", mean, batch_size=len(truth))
 
     def _shared_eval_end(self, stage: str) -> None:
         metrics = cast(HeadMetrics, self._metrics[stage]).compute(self.device)

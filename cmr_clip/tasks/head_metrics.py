@@ -51,7 +51,7 @@ class HeadMetrics(nn.Module):
             self._labelled[index] += int(known.sum())
 
     def compute(self, device: torch.device) -> dict[str, Tensor]:
-        """The metrics that are defined over the studies of all ranks, as `target/metric`, and start anew."""
+        """The metrics that are defined over the studies of all ranks, a scalar each as `target/metric`; starts anew."""
         values = {}
         for index, head in enumerate(self._heads):
             collection = cast(MetricCollection, self._collections[index])

@@ -19,16 +19,12 @@ __all__ = ["probe_directions"]
 @torch.no_grad()
 def probe_directions(model: ContrastiveModel, probes: Sequence[Probe], tokenizer: ReportTokenizer) -> Tensor:
     """A direction per probe, `[K, E]`; see `prompt_direction`."""
+    device = model.text_proj.weight.device
     directions = []
     for probe in probes:
-        prompts, against = (_embed(model, tokenizer, texts) for texts in (probe.prompts, probe.against))
-        directions.append(prompt_direction(prompts, against))
+        sides = []  # L2-normalised embeddings `[P, E]` of P sentences for the finding, then of those against it, fp32
+        for texts in (probe.prompts, probe.against):
+            tokens, mask = pad_tokens([[tokenizer.cls_id, *tokenizer.encode(text), tokenizer.sep_id] for text in texts])
+            sides.append(model.embed_text(tokens.to(device), mask.to(device)).float())
+        directions.append(prompt_direction(*sides))
     return torch.stack(directions)
-
-
-def _embed(model: ContrastiveModel, tokenizer: ReportTokenizer, texts: Sequence[str]) -> Tensor:
-    """L2-normalised embeddings `[len(texts), E]`, fp32."""
-    ids = [[tokenizer.cls_id, *tokenizer.encode(text), tokenizer.sep_id] for text in texts]
-    tokens, mask = pad_tokens(ids)
-    device = model.text_proj.weight.device
-    return model.embed_text(tokens.to(device), mask.to(device)).float()

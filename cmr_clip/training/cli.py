@@ -176,17 +176,14 @@ def _make(kind: type[CmrClipCLI], arguments: Sequence[str], signals: StopSignals
             parser_kwargs={"exit_on_error": False, "prog": "cmr-clip"},
         )
     except ArgumentError as error:
-        raise ConfigurationError(_one_line(error), "cmr-clip fit --help lists every field") from error
-
-
-def _one_line(error: Exception) -> str:
-    """The field and the innermost reason: jsonargparse wraps a message once per level of the configuration."""
-    text = " ".join(str(error).split())
-    text = re.split(r" Expected a <class 'NoneType'>| Given value type:", text)[0]
-    field = ".".join(dict.fromkeys(re.findall(r'[Pp]arser key "([^"]+)"', text)))
-    reason = re.split(r'[Pp]arser key "[^"]+":', text)[-1]
-    reason = re.sub(r"^.*Errors: (?:- )?|Problem with given class_path '[^']*':", "", reason).strip(" -")
-    return f"{field}: {reason}" if field else reason
+        # The field and the innermost reason: jsonargparse wraps a message once per level of the configuration.
+        text = " ".join(str(error).split())
+        text = re.split(r" Expected a <class 'NoneType'>| Given value type:", text)[0]
+        field = ".".join(dict.fromkeys(re.findall(r'[Pp]arser key "([^"]+)"', text)))
+        reason = re.split(r'[Pp]arser key "[^"]+":', text)[-1]
+        reason = re.sub(r"^.*Errors: (?:- )?|Problem with given class_path '[^']*':", "", reason).strip(" -")
+        problem = f"{field}: {reason}" if field else reason
+        raise ConfigurationError(problem, "cmr-clip fit --help lists every field") from error
 
 
 def _quieten() -> None:

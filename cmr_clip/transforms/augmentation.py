@@ -45,7 +45,7 @@ class Augmentation(ABC):
 
         Args:
             window: as evaluation would take it.
-            extent: `[B, 2]`, rows and columns of each image.
+            extent: `[B, 2]`, rows and columns of each image, in pixels.
             size: rows and columns of the clip.
             rngs: a generator per clip.
         """
@@ -74,7 +74,7 @@ class Jitter(Augmentation):
     noise: float = 0.03
 
     def window(self, window: SampledWindow, extent: Tensor, size: int, rngs: Generators) -> SampledWindow:
-        """Rotate, scale and shift."""
+        """Rotate, scale and shift; `extent` `[B, 2]` in pixels plays no part."""
         changes = draw_rows(rngs, lambda rng: rng.uniform(-1, 1, 4), window.half)
         angle = changes[:, 0] * math.radians(self.rotation_deg)
         zoom = torch.exp(changes[:, 1] * self.scale)
@@ -84,7 +84,7 @@ class Jitter(Augmentation):
         return SampledWindow(window.centre + shift, window.half, matrix @ window.matrix)
 
     def intensities(self, video: Tensor, rngs: Generators) -> Tensor:
-        """Change the contrast curve and add noise."""
+        """Change the contrast curve of clips `[B, T, H, W]` in [0, 1] and add noise."""
         exponent = torch.exp(self.gamma * draw_rows(rngs, lambda rng: rng.uniform(-1, 1, 1), video))
         video = video.clamp(1e-4, 1) ** exponent[:, :, None, None]
         noise = torch.empty_like(video)

@@ -47,24 +47,20 @@ class ClipTransform:
             chosen = torch.randint(2**62, (len(raw.frames),)).tolist() if seeds is None else seeds
             rngs = [np.random.default_rng((seed, 1)) for seed in chosen]
             window = self.augmentation.window(window, raw.extent, self.spec.size, rngs)
-        over, size, device = self._oversampling(window), self.spec.size, raw.frames.device
+        size, device, over = self.spec.size, raw.frames.device, 1
+        if self.spec.averaging:  # positions per pixel and axis to sample and average, where the largest window shrinks
+            over = min(4, max(1, math.ceil(2 * float(window.half.max()) / size - 0.25)))
         out = torch.empty(*raw.frames.shape[:2], size, size, device=device)
         # A CPU takes one clip from the first step to the last, because a batch does not fit into its cache.
-        step = 1 if device.type == "cpu" else max(1, len(out))
+        crop, step = (crop_on_cpu, 1) if device.type == "cpu" else (crop_by_grid, max(1, len(out)))
         for start in range(0, len(out), step):
             part = slice(start, start + step)
-            some = SampledWindow(*(of[part] for of in window))
-            self._transform(raw.frames[part], some, over, rngs[part], out[part])
+            video = crop(raw.frames[part], SampledWindow(*(of[part] for of in window)), size * over)
+            video = F.avg_pool2d(video, over) if over > 1 else video
+            if self.augmentation is not None:
+                video = self.augmentation.intensities(video, rngs[part])
+            torch.sub(video, self.spec.mean, out=out[part]).div_(self.spec.std)
         return out.unsqueeze(1)
-
-    def _transform(self, frames: Tensor, window: SampledWindow, over: int, rngs: Generators, out: Tensor) -> None:
-        """Fill `out` `[B, T, size, size]` from uint8 `[B, T, H, W]`."""
-        crop = crop_on_cpu if frames.device.type == "cpu" else crop_by_grid
-        video = crop(frames, window, self.spec.size * over)
-        video = F.avg_pool2d(video, over) if over > 1 else video
-        if self.augmentation is not None:
-            video = self.augmentation.intensities(video, rngs)
-        torch.sub(video, self.spec.mean, out=out).div_(self.spec.std)
 
     def _window(self, raw: RawClips) -> SampledWindow:
         """The central square, as evaluation takes it."""
@@ -80,9 +76,3 @@ class ClipTransform:
             shorter = (raw.extent * spacing).min(dim=1, keepdim=True).values
             half = self.spec.crop * shorter / spacing / 2
         return SampledWindow(raw.extent / 2, half, torch.eye(2, device=half.device).expand(len(half), 2, 2))
-
-    def _oversampling(self, window: SampledWindow) -> int:
-        """How many positions per pixel and axis are sampled and averaged, where the largest window shrinks."""
-        if not self.spec.averaging:
-            return 1
-        return min(4, max(1, math.ceil(2 * float(window.half.max()) / self.spec.size - 0.25)))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -11,7 +9,7 @@ from torch.nn import functional as F
 
 from cmr_clip.transforms.augmentation import SampledWindow
 from cmr_clip.transforms.augmix import cpu_loops as kernels
-from cmr_clip.transforms.augmix.cpu_loops import Matrix, compiled
+from cmr_clip.transforms.augmix.cpu_loops import compiled
 
 __all__ = ["crop_by_grid", "crop_on_cpu"]
 
@@ -31,22 +29,18 @@ def crop_on_cpu(frames: Tensor, window: SampledWindow, size: int) -> Tensor:
     scaled = (window.matrix * window.half[:, :, None]).double().numpy() * (2 / size)
     first = window.centre.double().numpy() - 0.5 + scaled.sum(axis=2) * (0.5 - size / 2)
     matrices = np.concatenate([scaled, first[:, :, None]], axis=2)
+    limit = np.array(frames.shape[2:])
     for clip, matrix, target in zip(frames, matrices, video, strict=True):
-        low, high = _reached(matrix, size, frames.shape[2:])
+        # First and last row and column, the last exclusive, that sampling takes into account; at least one of each
+        corners = np.array([[row, column, 1] for row in (0, size - 1) for column in (0, size - 1)]) @ matrix.T
+        low = np.clip(np.floor(corners.min(axis=0)), 0, limit - 1).astype(int)
+        high = np.clip(np.floor(corners.max(axis=0)) + 2, low + 1, limit).astype(int)
         wanted = clip[:, low[0] : high[0], low[1] : high[1]].numpy()  # rearranging costs half as much as sampling
         part = np.empty((*wanted.shape[1:], len(wanted)), np.float32)
         compiled(kernels.frames_last)(wanted, part)
         matrix[:, 2] -= low
         compiled(kernels.sample)(part, matrix, 0.0, 1 / 255, False, target.numpy())
     return video.permute(0, 3, 1, 2)
-
-
-def _reached(matrix: Matrix, size: int, limit: Sequence[int]) -> tuple[list[int], list[int]]:
-    """First and last row and column, the last exclusive, that sampling takes into account; at least one of each."""
-    corners = np.array([[row, column, 1] for row in (0, size - 1) for column in (0, size - 1)]) @ matrix.T
-    low = np.clip(np.floor(corners.min(axis=0)), 0, np.array(limit) - 1).astype(int)
-    high = np.clip(np.floor(corners.max(axis=0)) + 2, low + 1, limit).astype(int)
-    return low.tolist(), high.tolist()
 
 
 def crop_by_grid(frames: Tensor, window: SampledWindow, size: int) -> Tensor:

@@ -32,7 +32,7 @@ class CropAugMix(Augmentation):
     augmix: AugMix | None = field(default_factory=AugMix)
 
     def window(self, window: SampledWindow, extent: Tensor, size: int, rngs: Generators) -> SampledWindow:
-        """Cut out a random square."""
+        """Cut out a random square of images of `extent` `[B, 2]` pixels."""
         low, high = self.short_side
         drawn = draw_rows(rngs, lambda rng: np.array([rng.integers(low, high + 1), *rng.uniform(size=3)]), window.half)
         half = (extent.min(dim=1, keepdim=True).values * 224 / drawn[:, :1] / 2).expand(-1, 2)
@@ -44,7 +44,7 @@ class CropAugMix(Augmentation):
         return SampledWindow(centre, half, matrix)
 
     def intensities(self, video: Tensor, rngs: Generators) -> Tensor:
-        """Mix augmented copies."""
+        """Mix clips `[B, T, H, W]` in [0, 1] with augmented copies."""
         if self.augmix is None:
             return video
         return self.augmix.apply(video, [self.augmix.draw(rng) for rng in rngs])

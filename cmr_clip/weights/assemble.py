@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor, nn
 
-from cmr_clip.clips.spec import ClipSpec
 from cmr_clip.encoders.protocol import ENCODER, ClipShape, VideoEncoder
 from cmr_clip.encoders.registry import EncoderDescription
 from cmr_clip.errors import CheckpointMismatchError, CmrClipError
@@ -75,14 +74,10 @@ def resized(weights: Weights, shape: ClipShape) -> FittedWeights:
         weights,
         state={**{ENCODER + name: value for name, value in change.state.items()}, **rest},
         encoder=EncoderDescription(weights.encoder.kind, change.config),
-        preprocessing=_spec_of(spec, shape),
+        # Rows stand for the side of a clip that is not square; whoever asked for such clips makes them himself.
+        preprocessing=replace(spec, n_frames=shape[0], size=shape[1]),
     )
     return FittedWeights(changed, tuple(ENCODER + name for name in change.interpolated))
-
-
-def _spec_of(spec: ClipSpec, shape: ClipShape) -> ClipSpec:
-    # Rows stand for the side of a clip that is not square; whoever asked for such clips makes them himself.
-    return replace(spec, n_frames=shape[0], size=shape[1])
 
 
 def empty_encoder(weights: Weights) -> VideoEncoder:
@@ -110,7 +105,7 @@ def fill(module: nn.Module, state: dict[str, Tensor], weights: Weights) -> LoadR
 
     Args:
         module: its tensors carry the names of `state`; it may be without values, and takes over those of `state`.
-        state: may hold more than the module wants.
+        state: tensors of any shape, which the module's own must equal; may hold more than the module wants.
         weights: where `state` came from, for the receipt.
 
     Raises:

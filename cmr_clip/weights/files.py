@@ -22,43 +22,32 @@ _STATE_KEYS = ("state_dict", "model_state")
 _WRAPPERS = ("module.", "model.", "_orig_mod.")
 
 
-def _harmless() -> list[Any]:
-    """Numbers of NumPy, which hyper-parameters of older Lightning checkpoints hold; both names of their maker."""
-    scalar = np.float64(0).__reduce__()[0]
-    dtypes = {type(np.dtype(kind)) for kind in ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "?")}
-    makers = [(scalar, f"numpy.{core}.multiarray.scalar") for core in ("core", "_core")]
-    return [*makers, np.dtype, *dtypes]
-
-
 def read_weights(path: Path) -> dict[str, Any]:
     """Read a file of tensors and plain values without executing anything in it.
 
     Raises:
         CmrClipError: no such file, or it is no checkpoint of tensors and plain values.
     """
+    # Numbers of NumPy, which hyper-parameters of older Lightning checkpoints hold, are harmless; two names, one maker.
+    scalar = np.float64(0).__reduce__()[0]
+    makers = [(scalar, f"numpy.{core}.multiarray.scalar") for core in ("core", "_core")]
+    dtypes = {type(np.dtype(kind)) for kind in ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "?")}
     try:
-        with torch.serialization.safe_globals(_harmless()):
+        with torch.serialization.safe_globals([*makers, np.dtype, *dtypes]):
             checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise CmrClipError(f"no checkpoint at {path}", "train one with cmr-clip fit") from None
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
-        raise _unreadable(path, str(error)) from error
+        reason, remedy = str(error), "pickled objects are never executed"
+        refused = _REFUSED.search(reason)
+        if refused is not None:
+            reason = f"it holds a pickled {refused[1]}"
+            remedy += "; where the file was made, save its state_dict alone"
+        problem = reason.splitlines()[0] if reason else "empty"
+        raise CmrClipError(f"{path} is no checkpoint of tensors and plain values: {problem}", remedy) from error
     if not isinstance(checkpoint, dict):
         raise CmrClipError(f"{path} holds no dictionary of weights", "give a checkpoint written by cmr-clip fit")
     return checkpoint
-
-
-def _unreadable(path: Path, reason: str) -> CmrClipError:
-    refused = _REFUSED.search(reason)
-    if refused is not None:
-        return CmrClipError(
-            f"{path} is no checkpoint of tensors and plain values: it holds a pickled {refused[1]}",
-            "pickled objects are never executed; where the file was made, save its state_dict alone",
-        )
-    return CmrClipError(
-        f"{path} is no checkpoint of tensors and plain values: {reason.splitlines()[0] if reason else 'empty'}",
-        "pickled objects are never executed",
-    )
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
@@ -76,7 +65,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 def tensors_of(checkpoint: dict[str, Any], path: Path) -> dict[str, Tensor]:
     """The tensors of a file: under `state_dict` (Lightning), `model_state` (pytorchvideo), or the file itself.
 
-    Floating-point tensors come as float32.
+    Tensors of any shape; those of floating-point numbers come as float32.
 
     Raises:
         CheckpointMismatchError: it holds none.
@@ -98,7 +87,7 @@ def strip_wrappers(state: Mapping[str, Tensor], origin: str) -> dict[str, Tensor
     the paper authors' loader loses two tensors.
 
     Args:
-        state: tensors as the file names them.
+        state: tensors of any shape, as the file names them.
         origin: what an error calls the file.
 
     Raises:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
-from torch import Tensor
 
 from cmr_clip.encoders.protocol import ClipShape
 from cmr_clip.errors import CheckpointMismatchError, CmrClipError
@@ -65,11 +63,20 @@ def build_study_model(
     weights: Weights, target: str | None = None, shape: ClipShape | None = None
 ) -> tuple[StudyModel, LoadReport]:
     """The model of weights that were read already; see `load_study_model`."""
-    _require_head(weights)
+    needed = [f"{_NET}{name}" for name in ("0.weight", "6.attention_a.0.weight", "6.attention_c.weight")]
+    absent = [name for name in [*needed, "video_proj.weight"] if name not in weights.state]
+    if absent:
+        raise CheckpointMismatchError(
+            f"{weights.path} holds no fine-tuned model ({weights.origin}): it has no {absent[0]}",
+            "load its video encoder with load_pretrained, or give a checkpoint of fine-tuning",
+        )
     change = resized(weights, shape or weights.encoder.clip_shape)
     model = _empty_model(change.weights, target)
-    wanted = {name: value for name, value in change.weights.state.items() if not name.startswith("heads.")}
-    report = fill(model, {**wanted, **_label_statistics(change.weights, model)}, change.weights)
+    state = {name: value for name, value in change.weights.state.items() if not name.startswith("heads.")}
+    for name, value in model.heads.state_dict(prefix="heads.").items():
+        # What the heads took from the training labels: from the file where it is there, else as a new head has it
+        state[name] = change.weights.state.get(name, value)
+    report = fill(model, state, change.weights)
     report = replace(
         report,
         loaded=tuple(name for name in report.loaded if name in weights.state),
@@ -77,16 +84,6 @@ def build_study_model(
         notes=(_NOT_TRAINED,) if weights.origin == "authors_finetuned" else (),
     )
     return model.eval(), report
-
-
-def _require_head(weights: Weights) -> None:
-    needed = [f"{_NET}{name}" for name in ("0.weight", "6.attention_a.0.weight", "6.attention_c.weight")]
-    missing = [name for name in [*needed, "video_proj.weight"] if name not in weights.state]
-    if missing:
-        raise CheckpointMismatchError(
-            f"{weights.path} holds no fine-tuned model ({weights.origin}): it has no {missing[0]}",
-            "load its video encoder with load_pretrained, or give a checkpoint of fine-tuning",
-        )
 
 
 def _empty_model(weights: Weights, target: str | None) -> StudyModel:
@@ -110,7 +107,11 @@ def _empty_model(weights: Weights, target: str | None) -> StudyModel:
 def _heads(weights: Weights) -> list[Head]:
     if weights.origin == "authors_finetuned":
         layernorm = f"{_NET}6.layernorm.weight" in weights.state
-        return [_authors_head(weights.hyper_parameters, layernorm)]
+        said = weights.hyper_parameters
+        target, task = said.get("target"), said.get("task")
+        name = target if isinstance(target, str) and target else "target"
+        classifies = "class" in task.lower() if isinstance(task, str) else layernorm
+        return [BinaryHead(name) if classifies else RegressionHead(name, scale=100.0)]
     described = weights.described.get("heads")
     if not described:
         raise CmrClipError(
@@ -118,17 +119,3 @@ def _heads(weights: Weights) -> list[Head]:
             "go on training for an epoch with this version (cmr-clip fit --ckpt_path …)",
         )
     return heads_from_description(described, str(weights.path))
-
-
-def _authors_head(hyper_parameters: Mapping[str, Any], layernorm: bool) -> Head:
-    target = hyper_parameters.get("target")
-    name = target if isinstance(target, str) and target else "target"
-    task = hyper_parameters.get("task")
-    classifies = "class" in task.lower() if isinstance(task, str) else layernorm
-    return BinaryHead(name) if classifies else RegressionHead(name, scale=100.0)
-
-
-def _label_statistics(weights: Weights, model: StudyModel) -> dict[str, Tensor]:
-    """What the heads took from the training labels: from the file where it is there, else as a new head has it."""
-    own = {name: value for name, value in model.state_dict().items() if name.startswith("heads.")}
-    return {name: weights.state.get(name, value) for name, value in own.items()}

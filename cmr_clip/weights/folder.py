@@ -83,7 +83,12 @@ def read_weight_folder(folder: Path) -> FolderContent:
     for name, wanted in config["sha256"].items():
         if not (folder / name).is_file() or file_sha256(folder / name) != wanted:
             raise CheckpointMismatchError(f"{folder / name} is not the file that {CONFIG} was written for", _REMEDY)
-    _check_agreement(folder, config, preprocessing)
+    labels = [head["target"] for head in config["heads"]]
+    if labels != preprocessing["labels"]:
+        named = preprocessing["labels"]
+        raise CheckpointMismatchError(
+            f"{folder / PREPROCESSING} names the labels {named}, {CONFIG} the heads {labels}", _REMEDY
+        )
     try:
         state = load_file(folder / MODEL_FILE)
     except (SafetensorError, OSError) as error:
@@ -116,14 +121,6 @@ def _check_fields(folder: Path, config: dict[str, Any], preprocessing: dict[str,
     hashes = config["sha256"]
     if not isinstance(hashes, dict) or not {MODEL_FILE, PREPROCESSING} <= set(hashes):
         raise CmrClipError(f"{folder / CONFIG} lacks the hash of {MODEL_FILE} or {PREPROCESSING}", _REMEDY)
-
-
-def _check_agreement(folder: Path, config: dict[str, Any], preprocessing: dict[str, Any]) -> None:
-    labels = [head["target"] for head in config["heads"]]
-    if labels != preprocessing["labels"]:
-        raise CheckpointMismatchError(
-            f"{folder / PREPROCESSING} names the labels {preprocessing['labels']}, {CONFIG} the heads {labels}", _REMEDY
-        )
 
 
 def _tokenizer_of(folder: Path, preprocessing: dict[str, Any]) -> Path | None:

@@ -97,15 +97,12 @@ def load_tower_weights(
     report = require_match(state, wanted, str(path))
     _require_alike(tower.video_encoder, change.weights)
     if clip is not None:
-        _warn_of_other_clips(clip, change.weights)
+        made, trained = asdict(clip), asdict(change.weights.preprocessing)
+        differ = [f"{name}: {made[name]} instead of {trained[name]}" for name in made if made[name] != trained[name]]
+        if differ:
+            fields = ", ".join(differ)
+            _log.warning("%s was trained on other clips than data.clip makes: %s", change.weights.path, fields)
     for prefix, part in parts.items():
         found = _part(change.weights, prefix)
         part.load_state_dict({name: found[name] for name in part.state_dict()})
     return _signed(report, change)
-
-
-def _warn_of_other_clips(clip: ClipSpec, weights: Weights) -> None:
-    made, trained = asdict(clip), asdict(weights.preprocessing)
-    differ = [f"{name}: {made[name]} instead of {trained[name]}" for name in made if made[name] != trained[name]]
-    if differ:
-        _log.warning("%s was trained on other clips than data.clip makes: %s", weights.path, ", ".join(differ))

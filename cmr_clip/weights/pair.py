@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 
@@ -45,24 +45,20 @@ def load_contrastive(path: str | Path) -> LoadedPair:
 
 def build_pair(weights: Weights) -> LoadedPair:
     """Both towers of weights that were read already; see `load_contrastive`."""
-    described = _text_description(weights)
+    described = weights.described.get("text_encoder")
+    if not isinstance(described, dict):
+        if any(name.startswith("text_encoder.") for name in weights.state):
+            raise CmrClipError(
+                f"{weights.path} holds a text tower but does not describe it: it was written by an older version",
+                "go on training for an epoch with this version (cmr-clip fit --ckpt_path …), or use the video tower "
+                "alone",
+            )
+        raise CmrClipError(
+            f"{weights.path} holds no text tower ({weights.origin})", "give a checkpoint of contrastive pretraining"
+        )
     with torch.random.fork_rng(devices=[]):  # random weights that are replaced must not change the caller's numbers
         text = BertTextEncoder.from_description(described)
         model = ContrastiveModel(empty_encoder(weights), text, int(weights.described["embed_dim"]))
     fill(model, weights.state, weights)
     source = described["source"] if weights.tokenizer is None else str(weights.tokenizer)
     return LoadedPair(model.eval(), weights.preprocessing, source)
-
-
-def _text_description(weights: Weights) -> dict[str, Any]:
-    described = weights.described.get("text_encoder")
-    if isinstance(described, dict):
-        return described
-    if any(name.startswith("text_encoder.") for name in weights.state):
-        raise CmrClipError(
-            f"{weights.path} holds a text tower but does not describe it: it was written by an older version",
-            "go on training for an epoch with this version (cmr-clip fit --ckpt_path …), or use the video tower alone",
-        )
-    raise CmrClipError(
-        f"{weights.path} holds no text tower ({weights.origin})", "give a checkpoint of contrastive pretraining"
-    )

@@ -57,7 +57,7 @@ def require_match(state: Mapping[str, Tensor], wanted: Mapping[str, Tensor], ori
     """Compare names and shapes.
 
     Args:
-        state: what was found.
+        state: what was found, tensors of any shape.
         wanted: the state dict of the module to fill.
         origin: what the error calls the file.
 

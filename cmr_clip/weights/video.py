@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from cmr_clip.encoders.protocol import ClipShape
 from cmr_clip.errors import CheckpointMismatchError
@@ -84,7 +83,10 @@ def build_video_model(
     """
     change = resized(weights, shape or weights.encoder.clip_shape)
     model = _empty_model(change.weights, random_projection, embed_dim)
-    state, fresh = _with_projection(change.weights, model)
+    state, fresh = change.weights.state, tuple[str, ...]()
+    if model.projection != "trained":  # it stays as the model's own random start has it
+        own = {name: value for name, value in model.state_dict().items() if name.startswith(_PROJECTION)}
+        state, fresh = {**state, **own}, tuple(own)
     report = fill(model, state, change.weights)
     report = replace(
         report,
@@ -99,28 +101,16 @@ def build_video_model(
 def _empty_model(weights: Weights, random_projection: bool, embed_dim: int) -> VideoModel:
     projection: Projection = "trained" if weights.has_projection else "random" if random_projection else "none"
     if weights.has_projection:
-        embed_dim = _embed_dim(weights)
+        name = f"{_PROJECTION}weight"
+        if name not in weights.state:
+            raise CheckpointMismatchError(
+                f"{weights.path} has a projection of several layers or a part of one: it has no {name}",
+                "projections of one layer are known (the authors' proj_layers: 1)",
+            )
+        embed_dim = int(weights.state[name].shape[0])
     with torch.random.fork_rng(devices=[]):  # the caller's random numbers neither change nor matter
         torch.manual_seed(0)
         return VideoModel(empty_encoder(weights), embed_dim, weights.preprocessing, projection)
-
-
-def _embed_dim(weights: Weights) -> int:
-    name = f"{_PROJECTION}weight"
-    if name not in weights.state:
-        raise CheckpointMismatchError(
-            f"{weights.path} has a projection of several layers or a part of one: it has no {name}",
-            "projections of one layer are known (the authors' proj_layers: 1)",
-        )
-    return int(weights.state[name].shape[0])
-
-
-def _with_projection(weights: Weights, model: VideoModel) -> tuple[dict[str, Tensor], tuple[str, ...]]:
-    """The state to load, and the names in it that come from the model's own random start."""
-    if weights.has_projection:
-        return weights.state, ()
-    own = {name: value for name, value in model.state_dict().items() if name.startswith(_PROJECTION)}
-    return {**weights.state, **own}, tuple(own)
 
 
 def _notes(weights: Weights, legacy: bool) -> tuple[str, ...]:

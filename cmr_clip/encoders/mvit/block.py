@@ -53,37 +53,28 @@ class SdpaMultiScaleAttention(MultiScaleAttention):  # type: ignore[misc]
             Tokens of the (possibly smaller) query grid, and that grid.
         """
         x = x.to(matmul_dtype(x))
-        q, q_grid = self._queries(x[:, :1] if class_only else x, grid)
-        k, v = self._keys_and_values(x, grid)
-        return self.proj(attend(q, k, v, self.scale).flatten(2)), q_grid
-
-    def _queries(self, x: Tensor, grid: Grid) -> tuple[Tensor, Grid]:
-        """Pooled, normalised queries `[B, 1 + T'·H'·W', heads, C]` of tokens `[B, 1 + T·H·W, D]` or a class token."""
-        q = self.q(x)
-        if self.pool_q is None:
-            return self._split(q), grid
-        pooled_grid = grid
-        if x.shape[1] > 1:
-            q, pooled_grid = self._pool(q, grid, self.pool_q.weight.repeat(self.num_heads, 1, 1, 1, 1), self.pool_q)
-        return self._normalise(self._split(q), self.norm_q), pooled_grid
-
-    def _keys_and_values(self, x: Tensor, grid: Grid) -> tuple[Tensor, Tensor]:
-        """Pooled and normalised keys and values, `[B, M, heads, C]` each, of tokens `[B, 1 + T·H·W, D]`."""
+        # Queries `[B, 1 + T'·H'·W', heads, C]`, pooled and normalised where the block pools them
+        q, q_grid = self.q(x[:, :1] if class_only else x), grid
+        if self.pool_q is not None and not class_only:
+            q, q_grid = self._pool(q, grid, self.pool_q.weight.repeat(self.num_heads, 1, 1, 1, 1), self.pool_q)
+        q = q.view(*q.shape[:2], self.num_heads, -1)
+        if self.pool_q is not None:
+            q = self._normalise(q, self.norm_q)
+        # Keys and values `[B, M, heads, C]`, together, from the tokens alone that their pooling reads
         read = touched_grid(grid, self.pool_k.stride)
         if read != grid:
             x = x.index_select(1, touched_tokens(grid, self.pool_k.stride, x.device))
         repeats = (self.num_heads, 1, 1, 1, 1)
         weight = torch.cat([self.pool_k.weight.repeat(repeats), self.pool_v.weight.repeat(repeats)])
-        pooled, _ = self._pool(self._project(x), read, weight, self.pool_k, compacted=read != grid)
-        k, v = pooled.view(*pooled.shape[:2], 2, self.num_heads, -1).unbind(2)
-        return self._normalise(k, self.norm_k), self._normalise(v, self.norm_v)
-
-    def _project(self, x: Tensor) -> Tensor:
-        """Keys and values of tokens, `[B, L, D]` to `[B, L, 2·D]`."""
         if self.key_value is not None:
-            return cast(Tensor, self.key_value(x))
-        weight = torch.cat([self.k.weight, self.v.weight])
-        return F.linear(x, weight, torch.cat([self.k.bias, self.v.bias]))
+            projected = cast(Tensor, self.key_value(x))
+        else:
+            bias = torch.cat([self.k.bias, self.v.bias])
+            projected = F.linear(x, torch.cat([self.k.weight, self.v.weight]), bias)
+        pooled, _ = self._pool(projected, read, weight, self.pool_k, compacted=read != grid)
+        k, v = pooled.view(*pooled.shape[:2], 2, self.num_heads, -1).unbind(2)
+        k, v = self._normalise(k, self.norm_k), self._normalise(v, self.norm_v)
+        return self.proj(attend(q, k, v, self.scale).flatten(2)), q_grid
 
     def _pool(
         self, tokens: Tensor, grid: Grid, weight: Tensor, pool: nn.Conv3d, *, compacted: bool = False
@@ -106,10 +97,6 @@ class SdpaMultiScaleAttention(MultiScaleAttention):  # type: ignore[misc]
         video = tokens[:, 1:].view(tokens.shape[0], *grid, -1)
         pooled = depthwise_pool(video, weight.to(tokens.dtype), stride, self.pooling)
         return torch.cat([tokens[:, :1], pooled.flatten(1, 3)], dim=1), cast(Grid, tuple(pooled.shape[1:4]))
-
-    def _split(self, tokens: Tensor) -> Tensor:
-        """`[B, L, heads · C]` to `[B, L, heads, C]`."""
-        return tokens.view(*tokens.shape[:2], self.num_heads, -1)
 
     @staticmethod
     def _normalise(tokens: Tensor, norm: nn.Module) -> Tensor:

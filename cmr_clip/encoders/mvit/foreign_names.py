@@ -89,7 +89,7 @@ def rename(state: Mapping[str, Tensor]) -> Renamed:
     """The tensors of a file that `origin_and_grid` knows under the names of our checkpoints.
 
     Args:
-        state: all tensors of the file, without wrappers' prefixes.
+        state: all tensors of the file, without wrappers' prefixes; torchvision's joint `qkv` is `[3·D, D]` or `[3·D]`.
 
     Raises:
         CheckpointMismatchError: a tensor and its alias differ.
@@ -106,6 +106,9 @@ def rename(state: Mapping[str, Tensor]) -> Renamed:
 
 def merge_aliases(state: Mapping[str, Tensor]) -> tuple[State, tuple[str, ...]]:
     """Bring `attn._attention_pool_k.pool.weight` and the like, second names of pooling tensors, to the first name.
+
+    Args:
+        state: tensors by name, each of any shape; none changes its own.
 
     Returns:
         The state under first names, and the alias names found.

@@ -34,20 +34,16 @@ def for_inference(encoder: MViT, dtype: torch.dtype = torch.bfloat16, *, pack: b
     copy.norm_embed.float()
     device = next(encoder.parameters()).device
     if pack and device.type == "cpu" and can_pack(dtype):
-        for block in copy.blocks:
-            _pack(cast(MViTBlock, block))
+        for block in cast(list[MViTBlock], list(copy.blocks)):
+            attention, mlp = block.attn, block.mlp
+            weight = torch.cat([attention.k.weight, attention.v.weight])
+            attention.key_value = PackedLinear(weight, torch.cat([attention.k.bias, attention.v.bias]))
+            del attention.k, attention.v
+            attention.q, attention.proj = _packed(attention.q), _packed(attention.proj)
+            mlp.fc1, mlp.act, mlp.fc2 = _packed(mlp.fc1, gelu=True), nn.Identity(), _packed(mlp.fc2)
+            if block.proj is not None:
+                block.proj = _packed(block.proj)
     return copy
-
-
-def _pack(block: MViTBlock) -> None:
-    attention, mlp = block.attn, block.mlp
-    weight = torch.cat([attention.k.weight, attention.v.weight])
-    attention.key_value = PackedLinear(weight, torch.cat([attention.k.bias, attention.v.bias]))
-    del attention.k, attention.v
-    attention.q, attention.proj = _packed(attention.q), _packed(attention.proj)
-    mlp.fc1, mlp.act, mlp.fc2 = _packed(mlp.fc1, gelu=True), nn.Identity(), _packed(mlp.fc2)
-    if block.proj is not None:
-        block.proj = _packed(block.proj)
 
 
 def _packed(layer: nn.Module, *, gelu: bool = False) -> nn.Module:

@@ -1,7 +1,7 @@
 """Multiscale vision transformer v1 (mViT) over cine clips, from the layers of pytorchvideo.
 
 Parameter names are those of pytorchvideo, so that its Kinetics-400 files and the paper authors' checkpoints load
-unchanged; `mvit_block` and `kernels` say how the same function is computed faster. Source: Fan et al., "Multiscale
+unchanged; `block` and `kernels` say how the same function is computed faster. Source: Fan et al., "Multiscale
 Vision Transformers", ICCV 2021.
 """
 
@@ -135,8 +135,12 @@ class MViT(VideoEncoder):
                 f"clips of {tuple(clips.shape[2:])} for an encoder of {self.clip_shape} (frames, rows, columns)",
                 "give the data module the encoder's clip_shape",
             )
-        x, grid = self.patch_embed(clips)
-        x = self._add_positions(x)
+        patches, grid = self.patch_embed(clips)
+        # Tokens `[B, 1 + T·H·W, D]`: the class token in front, positions added
+        known = self.cls_positional_encoding
+        positions = known.pos_embed_spatial[:, None] + known.pos_embed_temporal[:, :, None]
+        cls = (known.cls_token + known.pos_embed_class).expand(patches.shape[0], -1, -1)
+        x = torch.cat([cls, patches + positions.flatten(1, 2)], dim=1)
         recomputed = sum(self.config["depths"][: self._checkpoint_stages]) if torch.is_grad_enabled() else 0
         for index, block in enumerate(self.blocks):
             run = partial(block, class_only=index == len(self.blocks) - 1 and self._ends_in_class_token)
@@ -176,6 +180,9 @@ class MViT(VideoEncoder):
 
         Whether all its tensors are there is compared when they are loaded.
 
+        Args:
+            state: all tensors of the file; the positions are `[1, tokens, D]` or `[tokens, D]`.
+
         Raises:
             CheckpointMismatchError: it was trained on clips that are not square.
         """
@@ -193,12 +200,16 @@ class MViT(VideoEncoder):
 
     @classmethod
     def rename(cls, state: Mapping[str, Tensor]) -> Renamed:
-        """Names of pytorchvideo, torchvision or the paper authors; a Kinetics class head and aliases are ignored."""
+        """Names of pytorchvideo, torchvision or the paper authors; a Kinetics class head and aliases are ignored.
+
+        Args:
+            state: all tensors of the file by name, each of any shape.
+        """
         return rename(state)
 
     @classmethod
     def resize(cls, state: Mapping[str, Tensor], config: Mapping[str, Any], clip_shape: ClipShape) -> Resized:
-        """Interpolate the positional embeddings linearly along each axis.
+        """Interpolate the positional embeddings, `[1, H·W, D]` and `[1, T, D]`, linearly along each axis.
 
         Raises:
             CmrClipError: they do not have the shape that `config` says.
@@ -230,14 +241,6 @@ class MViT(VideoEncoder):
         """Choose how the depth-wise pooling is computed; weights and function stay the same."""
         for block in self.blocks:
             cast(MViTBlock, block).attn.pooling = kernel
-
-    def _add_positions(self, patches: Tensor) -> Tensor:
-        """Tokens `[B, T·H·W, D]` to `[B, 1 + T·H·W, D]`: the class token in front, positions added."""
-        known = self.cls_positional_encoding
-        positions = known.pos_embed_spatial[:, None] + known.pos_embed_temporal[:, :, None]
-        cls = (known.cls_token + known.pos_embed_class).expand(patches.shape[0], -1, -1)
-        video = patches + positions.flatten(1, 2)
-        return torch.cat([cls, video], dim=1)
 
 
 def _stage_blocks(

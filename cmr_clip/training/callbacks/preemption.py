@@ -79,18 +79,16 @@ class ResumePoints(pl.Callback):
         """
         if trainer.fast_dev_run or _at_boundary(trainer, batch_idx):  # type: ignore[attr-defined]
             return
+        saved_at, saved_step = self._saved_at
+        minutes, steps = self.options.every_minutes, self.options.every_n_steps
+        late = minutes is not None and time.monotonic() - saved_at >= 60 * minutes
+        due = late or (steps is not None and trainer.global_step - saved_step >= steps)
         asked = self.signals.received is not None
-        stop, save = self._votes.any(asked, trainer.is_global_zero and self._is_due(trainer))
+        stop, save = self._votes.any(asked, trainer.is_global_zero and due)
         if stop:
             self._stop(trainer, batch_idx)
         if save:
             self._save(trainer)
-
-    def _is_due(self, trainer: pl.Trainer) -> bool:
-        at, step = self._saved_at
-        minutes, steps = self.options.every_minutes, self.options.every_n_steps
-        late = minutes is not None and time.monotonic() - at >= 60 * minutes
-        return late or (steps is not None and trainer.global_step - step >= steps)
 
     def _save(self, trainer: pl.Trainer) -> Path | None:
         """Write `last.ckpt` where Lightning looks for it; None if the run keeps no checkpoints."""

@@ -45,27 +45,25 @@ class Throughput(pl.Callback):
         self._clips += len(batch["clips"] if "clips" in batch else batch["features"])
         self._steps += 1
         log_now = self._steps >= trainer.log_every_n_steps  # type: ignore[attr-defined]
-        if log_now and trainer.strategy.root_device.type == "cuda":
-            torch.cuda.synchronize(trainer.strategy.root_device)
+        device = trainer.strategy.root_device
+        if log_now and device.type == "cuda":
+            torch.cuda.synchronize(device)
         now = time.monotonic()
         self._busy += now - (self._mark or now)
         self._mark = now
-        if log_now:
-            self._log(trainer, pl_module)
-
-    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Validation is no waiting for data."""
-        self._mark = time.monotonic()
-
-    def _log(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if not log_now:
+            return
         total = self._waited + self._busy
         values = {
             "train/clips_per_s": self._clips * trainer.world_size / max(total, 1e-9),
             "train/data_wait": self._waited / max(total, 1e-9),
         }
-        device = trainer.strategy.root_device
         if device.type == "cuda":
             values["train/memory_gb"] = torch.cuda.max_memory_allocated(device) / 1e9
             torch.cuda.reset_peak_memory_stats(device)
         pl_module.log_dict(values, batch_size=1)
         self._clips, self._steps, self._waited, self._busy = 0, 0, 0.0, 0.0
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Validation is no waiting for data."""
+        self._mark = time.monotonic()

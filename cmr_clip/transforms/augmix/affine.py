@@ -52,7 +52,7 @@ def step_matrix(step: Step, height: int, width: int) -> _Matrix:
 
 
 def sampling_matrix(steps: Sequence[Step], height: int, width: int) -> _Matrix:
-    """The one matrix of consecutive geometric operations, as `step_matrix`; the first operation acts first."""
+    """The one matrix `[3, 3]` of consecutive geometric operations, as `step_matrix`; the first operation acts first."""
     matrix: _Matrix = np.eye(3)
     for step in steps:
         matrix = matrix @ step_matrix(step, height, width)
@@ -70,27 +70,17 @@ def resample(video: Tensor, matrices: Sequence[_Matrix], fill: float) -> Tensor:
     Returns:
         `[N, T, H, W]`.
     """
-    grid = _grid(np.stack(matrices), video)
-    if fill == 0:
-        return F.grid_sample(video, grid, align_corners=False)
-    return F.grid_sample(video - fill, grid, align_corners=False).add_(fill)
-
-
-def _grid(matrices: _Matrix, video: Tensor) -> Tensor:
-    """`[N, H, W, 2]` for `grid_sample`: written as sums of two axes, which is several times faster than a product."""
+    # `[N, H, W, 2]` for `grid_sample`: written as sums of two axes, which is several times faster than a product
     count, _, height, width = video.shape
     half = np.array([width / 2, height / 2])
-    scaled = matrices[:, :2].copy()
-    scaled[:, :, :2] *= half[None, None, :]
-    scaled = torch.from_numpy((scaled / half[None, :, None]).astype(np.float32)).to(video.device)
-    x, y = (_centred(size, video.device) for size in (width, height))
+    stacked = np.stack(matrices)[:, :2]
+    stacked[:, :, :2] *= half[None, None, :]
+    scaled = torch.from_numpy((stacked / half[None, :, None]).astype(np.float32)).to(video.device)
+    x, y = ((torch.arange(size, device=video.device) + 0.5) * (2 / size) - 1 for size in (width, height))
     grid = torch.empty(count, height, width, 2, device=video.device)
     for axis in range(2):
         along_x, along_y, shift = scaled[:, axis].T[:, :, None]
         torch.add((along_y * y + shift)[:, :, None], (along_x * x)[:, None, :], out=grid[..., axis])
-    return grid
-
-
-def _centred(size: int, device: torch.device) -> Tensor:
-    """Pixel centres in (−1, 1), `[size]`."""
-    return (torch.arange(size, device=device) + 0.5) * (2 / size) - 1
+    if fill == 0:
+        return F.grid_sample(video, grid, align_corners=False)
+    return F.grid_sample(video - fill, grid, align_corners=False).add_(fill)

@@ -12,7 +12,7 @@ from torch import Tensor
 from cmr_clip.errors import ConfigurationError
 from cmr_clip.transforms.augmix.chains import mix
 from cmr_clip.transforms.augmix.cpu import mix_on_cpu
-from cmr_clip.transforms.augmix.plans import MAX_LEVEL, Branch, ClipPlan, Operation, Step, is_signed, step_at
+from cmr_clip.transforms.augmix.plans import MAX_LEVEL, Branch, ClipPlan, Operation, is_signed, step_at
 
 __all__ = ["AugMix"]
 
@@ -62,16 +62,17 @@ class AugMix:
             return ClipPlan(keep=1.0, branches=())
         keep = float(rng.beta(self.alpha, self.alpha))
         weights = rng.dirichlet([self.alpha] * self.width)
-        return ClipPlan(keep, tuple(Branch(float(weight), self._draw_steps(rng)) for weight in weights))
-
-    def _draw_steps(self, rng: np.random.Generator) -> tuple[Step, ...]:
-        depth = int(rng.integers(1, _DEEPEST + 1)) if self.depth == -1 else self.depth
         operations = list(Operation)
-        return tuple(self._draw_step(rng, operations[rng.integers(len(operations))]) for _ in range(depth))
-
-    def _draw_step(self, rng: np.random.Generator, operation: Operation) -> Step:
-        level = _LOWEST_LEVEL + rng.random() * (self.magnitude - _LOWEST_LEVEL)
-        return step_at(operation, level, negate=is_signed(operation) and bool(rng.random() < 0.5))
+        branches = []
+        for weight in weights:
+            steps = []
+            depth = int(rng.integers(1, _DEEPEST + 1)) if self.depth == -1 else self.depth
+            for _ in range(depth):
+                operation = operations[rng.integers(len(operations))]
+                level = _LOWEST_LEVEL + rng.random() * (self.magnitude - _LOWEST_LEVEL)
+                steps.append(step_at(operation, level, negate=is_signed(operation) and bool(rng.random() < 0.5)))
+            branches.append(Branch(float(weight), tuple(steps)))
+        return ClipPlan(keep, tuple(branches))
 
     @torch.no_grad()
     def apply(self, video: Tensor, plans: Sequence[ClipPlan]) -> Tensor:

@@ -34,6 +34,13 @@ class Kind(Enum):
     SHARPEN = "sharpen"
 
 
+_KINDS = {
+    **dict.fromkeys(POINTWISE, Kind.TABLE),
+    **dict.fromkeys(GEOMETRIC, Kind.RESAMPLE),
+    Operation.SHARPNESS: Kind.SHARPEN,
+}
+
+
 @dataclass(frozen=True)
 class Stage:
     """Consecutive operations that need one pass over the pixels."""
@@ -65,18 +72,12 @@ def stages_of(steps: Iterable[Step]) -> tuple[Stage, ...]:
     for step in steps:
         if step.operation is Operation.SATURATION:
             continue
-        kind = _kind_of(step)
+        kind = _KINDS[step.operation]
         if merged and merged[-1].kind is kind and kind is not Kind.SHARPEN:
             merged[-1] = Stage(kind, (*merged[-1].steps, step))
         else:
             merged.append(Stage(kind, (step,)))
     return tuple(merged)
-
-
-def _kind_of(step: Step) -> Kind:
-    if step.operation in POINTWISE:
-        return Kind.TABLE
-    return Kind.RESAMPLE if step.operation in GEOMETRIC else Kind.SHARPEN
 
 
 def mix(video: Tensor, plans: Sequence[ClipPlan], fill: float) -> Tensor:
@@ -169,18 +170,17 @@ class _Mixture:
         for _, rows in groupby(range(len(group)), key=lambda row: group[row].branch):
             ending = [row for row in rows if len(group[row].stages) == 1]
             if ending:
-                self._add_tables([group[row] for row in ending], tables[torch.tensor(ending, device=tables.device)])
+                chains, device = [group[row] for row in ending], tables.device
+                weights = torch.tensor([[chain.weight] for chain in chains], dtype=torch.float32, device=device)
+                ended = tables[torch.tensor(ending, device=device)]
+                self.tables.index_add_(0, _clips(chains, device), ended * weights)
+                self.tabled = True
         going = [row for row, chain in enumerate(group) if len(chain.stages) > 1]
         if not going:
             return {}
         onward = [group[row] for row in going]
         states = look_up(tables[torch.tensor(going, device=tables.device)], _rows_of(self.levels, onward))
         return dict(zip(onward, states, strict=True))
-
-    def _add_tables(self, chains: list[Chain], tables: Tensor) -> None:
-        weights = torch.tensor([[chain.weight] for chain in chains], dtype=torch.float32, device=tables.device)
-        self.tables.index_add_(0, _clips(chains, tables.device), tables * weights)
-        self.tabled = True
 
     def _with_tables(self) -> Tensor:
         if self.tabled:

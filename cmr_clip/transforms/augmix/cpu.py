@@ -47,7 +47,7 @@ class _Source:
 
     @property
     def flat(self) -> FloatPixels:
-        """All pixels in a row."""
+        """All pixels in a row, `[H·W·T]`."""
         return self.pixels.reshape(-1)
 
     @cached_property
@@ -59,7 +59,7 @@ class _Source:
 
     @cached_property
     def counts(self) -> npt.NDArray[np.int64]:
-        """FloatPixels of each level."""
+        """Pixels of each level, `[256]`."""
         counts: npt.NDArray[np.int64] = compiled(kernels.count)(self.levels)
         return counts
 
@@ -105,7 +105,11 @@ class _Mixer:
                 compiled(kernels.sharpen)(source.pixels, stage.steps[0].value, weight, add, target)
             case Kind.RESAMPLE:
                 height, width, _ = source.pixels.shape
-                matrix = _between_pixels(sampling_matrix(stage.steps, height, width), height, width)
+                # From centred positions (column, row, 1) to numbered pixels (row, column, 1): `[3, 3]` to `[2, 3]`
+                to_centre = np.array([[1, 0, 0.5 - width / 2], [0, 1, 0.5 - height / 2], [0, 0, 1]])
+                moved = sampling_matrix(stage.steps, height, width) @ to_centre
+                moved[:2, 2] -= to_centre[:2, 2]
+                matrix: Matrix = np.ascontiguousarray(moved[[1, 0]][:, [1, 0, 2]])
                 sample = kernels.shift if tuple(matrix[:, 1]) == (0, 1) else kernels.sample
                 compiled(sample)(source.pixels, matrix, self.fill, weight, add, target)
 
@@ -119,11 +123,3 @@ def _table(stage: Stage, source: _Source) -> FloatPixels:
     counts = torch.from_numpy(source.counts)[None] if needs_counts(stage.steps) else None
     table: FloatPixels = compose_tables([stage.steps], counts, torch.device("cpu"))[0].numpy()
     return table
-
-
-def _between_pixels(matrix: Matrix, height: int, width: int) -> Matrix:
-    """From centred positions (column, row, 1) to numbered pixels (row, column, 1): `[3, 3]` to `[2, 3]`."""
-    to_centre = np.array([[1, 0, 0.5 - width / 2], [0, 1, 0.5 - height / 2], [0, 0, 1]])
-    moved = matrix @ to_centre
-    moved[:2, 2] -= to_centre[:2, 2]
-    return np.ascontiguousarray(moved[[1, 0]][:, [1, 0, 2]])

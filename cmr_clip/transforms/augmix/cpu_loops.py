@@ -145,13 +145,13 @@ def shift(source: FloatPixels, matrix: Matrix, fill: float, weight: float, add: 
 
 
 def to_levels(source: FloatPixels, target: Levels) -> None:
-    """Nearest of the 256 levels; flat arrays."""
+    """Nearest of the 256 levels of intensities `[N]` in [0, 1]."""
     for i in range(source.size):
         target[i] = np.uint8(min(max(source[i] * _HIGHEST + _HALF, _ZERO), _HIGHEST))
 
 
 def count(levels: Levels) -> npt.NDArray[np.int64]:
-    """How often each of the 256 levels occurs in a flat array.
+    """How often each of the 256 levels occurs in levels `[N]`: `[256]`.
 
     Neighbours are counted in different rows: equal ones would wait for each other.
     """
@@ -165,14 +165,14 @@ def count(levels: Levels) -> npt.NDArray[np.int64]:
 
 
 def start(source: FloatPixels, levels: Levels, share: float, table: FloatPixels, target: FloatPixels) -> None:
-    """`share · source + table[level]`; flat arrays."""
+    """`share · source + table[level]` for pixels `[N]` and their levels `[N]`, with a table `[256]`."""
     part = np.float32(share)
     for i in range(source.size):
         target[i] = part * source[i] + table[levels[i]]
 
 
 def look_up(levels: Levels, table: FloatPixels, add: bool, target: FloatPixels) -> None:
-    """`table[level]`, added to the target or instead of it; flat arrays."""
+    """`table[level]` for levels `[N]` and a table `[256]`, added to the target `[N]` or instead of it."""
     if add:
         for i in range(levels.size):
             target[i] += table[levels[i]]

@@ -48,7 +48,10 @@ def count_levels(levels: Tensor) -> Tensor:
 
 
 def count_by_frame(levels: Tensor) -> Tensor:
-    """`count_levels` for GPUs: fewer atomic additions meet on one address, and nothing waits for the device."""
+    """`count_levels` for GPUs, levels `[N, T, H, W]` to int64 `[N, 256]`.
+
+    Fewer atomic additions meet on one address, and nothing waits for the device.
+    """
     index = levels.flatten(2).long()
     one = torch.ones((), dtype=torch.int32, device=levels.device)
     counts = torch.zeros(*index.shape[:2], LEVELS, dtype=torch.int32, device=levels.device)

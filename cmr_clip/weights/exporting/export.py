@@ -13,10 +13,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from cmr_clip import __version__
-from cmr_clip.clips.spec import ClipSpec
 from cmr_clip.errors import CmrClipError
 from cmr_clip.models.heads import Head
-from cmr_clip.models.study_model import StudyModel
 from cmr_clip.weights.authors import AUTHORS_VIEWS, LICENCE, ORIGINS
 from cmr_clip.weights.exporting.model_card import model_card
 from cmr_clip.weights.exporting.tokenizer_files import ExportedTokenizer, public_source, write_tokenizer
@@ -61,7 +59,8 @@ def exported_parts(weights: Weights) -> ExportedParts:
         )
     if any(name.startswith("classifier_head.") for name in weights.state):
         study, _ = build_study_model(weights)
-        return ExportedParts(dict(study.state_dict()), _head_descriptions(study), None)
+        heads = [head.description() for head in study.heads if isinstance(head, Head)]
+        return ExportedParts(dict(study.state_dict()), heads, None)
     if any(name.startswith("text_encoder.") for name in weights.state) and weights.origin != "authors_contrastive":
         model = build_pair(weights).model
         state = dict(model.state_dict())
@@ -70,10 +69,6 @@ def exported_parts(weights: Weights) -> ExportedParts:
         return ExportedParts(state, [], model.text_encoder.description())
     video, _ = build_video_model(weights)
     return ExportedParts(dict(video.state_dict()), [], None)
-
-
-def _head_descriptions(model: StudyModel) -> list[dict[str, Any]]:
-    return [head.description() for head in model.heads if isinstance(head, Head)]
 
 
 def export_weights(weights: Weights, out: Path, *, licence: str | None = None, notes: str | None = None) -> list[Path]:
@@ -103,7 +98,8 @@ def export_weights(weights: Weights, out: Path, *, licence: str | None = None, n
     preprocessing = _preprocessing(weights, parts, tokenizer)
     write_text(out / PREPROCESSING, _json(preprocessing))
     config = _config(weights, parts)
-    card = model_card(config, preprocessing, licence or _licence(weights), notes)
+    theirs = LICENCE if _made_from(weights) in ORIGINS else None
+    card = model_card(config, preprocessing, licence or theirs, notes)
     write_text(out / _CARD, card)
     hashes = {name: file_sha256(out / name) for name in (MODEL_FILE, PREPROCESSING)}
     write_text(out / CONFIG, _json({**config, "sha256": hashes}))
@@ -128,10 +124,6 @@ def _made_from(weights: Weights) -> str:
     return str(weights.described.get("made_from", weights.origin))
 
 
-def _licence(weights: Weights) -> str | None:
-    return LICENCE if _made_from(weights) in ORIGINS else None
-
-
 def _config(weights: Weights, parts: ExportedParts) -> dict[str, Any]:
     text = parts.text_encoder
     return {
@@ -149,25 +141,22 @@ def _config(weights: Weights, parts: ExportedParts) -> dict[str, Any]:
 
 def _preprocessing(weights: Weights, parts: ExportedParts, tokenizer: ExportedTokenizer | None) -> dict[str, Any]:
     spec = weights.preprocessing
-    return {
-        "clip": asdict(spec),
-        "steps": _steps(spec),
-        "views": weights.described.get("views", list(AUTHORS_VIEWS) if _made_from(weights) in ORIGINS else None),
-        "labels": [head["target"] for head in parts.heads],
-        "tokenizer": None if tokenizer is None else {"source": tokenizer.source, "sha256": tokenizer.sha256},
-    }
-
-
-def _steps(spec: ClipSpec) -> list[str]:
     side = f"{spec.field_of_view_mm:g} mm" if spec.field_of_view_mm else f"{spec.crop:.4f} of the shorter side"
     averaging = "averaging where the image shrinks" if spec.averaging else "without averaging"
-    return [
+    steps = [
         f"one slice's cine, grey, {spec.n_frames} frames at floor(i * (total - 1) / {max(spec.n_frames - 1, 1)})",
         "8-bit grey values divided by 255",
         f"central square of {side}, resized bilinearly to {spec.size} x {spec.size}, {averaging}",
         f"(x - {spec.mean:g}) / {spec.std:g}",
         "one channel, or the same three times: [batch, channel, frame, row, column]",
     ]
+    return {
+        "clip": asdict(spec),
+        "steps": steps,
+        "views": weights.described.get("views", list(AUTHORS_VIEWS) if _made_from(weights) in ORIGINS else None),
+        "labels": [head["target"] for head in parts.heads],
+        "tokenizer": None if tokenizer is None else {"source": tokenizer.source, "sha256": tokenizer.sha256},
+    }
 
 
 def _json(content: Mapping[str, Any]) -> str:

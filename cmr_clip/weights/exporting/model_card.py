@@ -29,13 +29,14 @@ def model_card(
         licence: identifier or name; None says that it was not stated.
         notes: what the maker says of training data and limits.
     """
+    views = preprocessing["views"] or ["all that the study store knows (4CH, 3CH, 2CH, SAX)"]
     sections = [
-        _front_matter(licence),
+        f"---\nlicense: {licence or 'unknown'}\nlibrary_name: cmr-clip\ntags:\n- cardiac-mri\n- video\n---\n",
         "# Cardiac MRI video encoder\n",
         _what(config),
         "## Input\n",
         "\n".join(f"{number}. {step}" for number, step in enumerate(preprocessing["steps"], start=1)),
-        f"\nViews: {_views(preprocessing)}.\n",
+        f"\nViews: {', '.join(views)}.\n",
         _output(config, preprocessing),
         _loading(config),
         "## Training data and limits\n",
@@ -43,10 +44,6 @@ def model_card(
         "Not a medical device; for research.\n",
     ]
     return "\n".join(section for section in sections if section)
-
-
-def _front_matter(licence: str | None) -> str:
-    return f"---\nlicense: {licence or 'unknown'}\nlibrary_name: cmr-clip\ntags:\n- cardiac-mri\n- video\n---\n"
 
 
 def _what(config: Mapping[str, Any]) -> str:
@@ -65,11 +62,6 @@ def _what(config: Mapping[str, Any]) -> str:
         f"{encoder.empty().out_features} features, {config['embed_dim']}-dimensional embeddings; {made} "
         f"(cmr-clip {config['cmr_clip_version']}).{legacy}{tower}\n"
     )
-
-
-def _views(preprocessing: Mapping[str, Any]) -> str:
-    views = preprocessing["views"]
-    return ", ".join(views) if views else "all that the study store knows (4CH, 3CH, 2CH, SAX)"
 
 
 def _output(config: Mapping[str, Any], preprocessing: Mapping[str, Any]) -> str:

@@ -52,18 +52,15 @@ def write_tokenizer(found: Path | str, source: str, out: Path) -> ExportedTokeni
     except PreprocessError as error:
         _log.warning("the tokenizer is not exported: %s", error)
         return ExportedTokenizer(public_source(source), None, ())
-    contents = _contents(folder)
+    if (folder / "tokenizer.json").is_file():
+        contents = {"tokenizer.json": (folder / "tokenizer.json").read_text(encoding="utf-8")}
+    else:
+        config_path = folder / "tokenizer_config.json"
+        config = json.loads(config_path.read_text(encoding="utf-8")) if config_path.is_file() else {}
+        rules = {name: config[name] for name in _RULES if name in config}
+        # Bytes decide: line ends other than \n are tokens here and there.
+        vocabulary = (folder / "vocab.txt").read_bytes().decode("utf-8")
+        contents = {"vocab.txt": vocabulary, "tokenizer_config.json": json.dumps(rules, indent=2) + "\n"}
     for name, text in contents.items():
         write_text(out / name, text)
     return ExportedTokenizer(public_source(source), tokenizer.sha256, tuple(out / name for name in contents))
-
-
-def _contents(folder: Path) -> dict[str, str]:
-    if (folder / "tokenizer.json").is_file():
-        return {"tokenizer.json": (folder / "tokenizer.json").read_text(encoding="utf-8")}
-    config_path = folder / "tokenizer_config.json"
-    config = json.loads(config_path.read_text(encoding="utf-8")) if config_path.is_file() else {}
-    rules = {name: config[name] for name in _RULES if name in config}
-    # Bytes decide: line ends other than \n are tokens here and there.
-    vocabulary = (folder / "vocab.txt").read_bytes().decode("utf-8")
-    return {"vocab.txt": vocabulary, "tokenizer_config.json": json.dumps(rules, indent=2) + "\n"}

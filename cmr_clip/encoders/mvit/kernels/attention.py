@@ -39,19 +39,10 @@ def attend(q: Tensor, k: Tensor, v: Tensor, scale: float) -> Tensor:
         `[B, L, heads, C]`.
     """
     q, k, v = (part.transpose(1, 2) for part in (q, k, v))
-    if _prefers_blocks(q, k, v):
-        return _attend_in_blocks(q, k, v, scale).transpose(1, 2)
-    return F.scaled_dot_product_attention(q, k, v, scale=scale).transpose(1, 2)
-
-
-def _prefers_blocks(*tensors: Tensor) -> bool:
-    if torch.compiler.is_compiling() or tensors[0].device.type != "cpu" or tensors[0].dtype != torch.bfloat16:
-        return False
-    return not (torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors))
-
-
-def _attend_in_blocks(q: Tensor, k: Tensor, v: Tensor, scale: float) -> Tensor:
-    """Queries `[B, heads, L, C]`, keys and values `[B, heads, M, C]` to `[B, heads, L, C]`, a block at a time."""
+    fused = torch.compiler.is_compiling() or q.device.type != "cpu" or q.dtype != torch.bfloat16
+    if fused or (torch.is_grad_enabled() and any(part.requires_grad for part in (q, k, v))):
+        return F.scaled_dot_product_attention(q, k, v, scale=scale).transpose(1, 2)
+    # A block of queries at a time
     batch, heads, count, channels = q.shape
     out = q.new_empty(batch, count, heads, channels).transpose(1, 2)
     at_a_time = max(_FEWEST_QUERIES, _SCORES_AT_A_TIME // (heads * k.shape[2]))
@@ -62,4 +53,4 @@ def _attend_in_blocks(q: Tensor, k: Tensor, v: Tensor, scale: float) -> Tensor:
             block = slice(start, start + at_a_time)
             scores = torch.baddbmm(unused, q[index, :, block], keys, beta=0, alpha=scale)
             out[index, :, block] = torch.bmm(scores.softmax(dim=-1), values)
-    return out
+    return out.transpose(1, 2)

@@ -40,7 +40,8 @@ def depthwise_pool(video: Tensor, weight: Tensor, stride: Grid, kernel: PoolingK
         `[B, T', H', W', D]`.
     """
     if kernel == "auto":
-        kernel = "frames" if _trains(video, weight) or video.device.type != "cpu" else "conv"
+        trains = torch.is_grad_enabled() and (video.requires_grad or weight.requires_grad)
+        kernel = "frames" if trains or video.device.type != "cpu" else "conv"
     match kernel:
         case "conv":
             channels_first = video.permute(0, 4, 1, 2, 3)
@@ -50,10 +51,6 @@ def depthwise_pool(video: Tensor, weight: Tensor, stride: Grid, kernel: PoolingK
             return _sum_of_frames(video, weight, stride)
         case "taps":
             return _sum_of_taps(video, weight, stride)
-
-
-def _trains(*tensors: Tensor) -> bool:
-    return torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
 
 
 def _sum_of_frames(video: Tensor, weight: Tensor, stride: Grid) -> Tensor:
@@ -66,16 +63,12 @@ def _sum_of_frames(video: Tensor, weight: Tensor, stride: Grid) -> Tensor:
             planes = _planes(pictures.float(), weight.float(), stride)
     else:
         planes = _planes(pictures, weight, stride)
-    before, here, after = (_as_video(plane, batch, frames) for plane in planes)
+    videos = (plane.permute(0, 2, 3, 1).reshape(batch, frames, *plane.shape[2:], channels) for plane in planes)
+    before, here, after = videos
     before = F.pad(before[:, :-1], (0, 0) * 3 + (1, 0))
     after = F.pad(after[:, 1:], (0, 0) * 3 + (0, 1))
     pooled: Tensor = before + here + after
     return pooled[:, :: stride[0]].to(video.dtype)
-
-
-def _as_video(plane: Tensor, batch: int, frames: int) -> Tensor:
-    """`[B · T, D, H, W]` to `[B, T, H, W, D]`."""
-    return plane.permute(0, 2, 3, 1).reshape(batch, frames, *plane.shape[2:], plane.shape[1])
 
 
 def _planes(pictures: Tensor, weight: Tensor, stride: Grid) -> list[Tensor]:
@@ -141,7 +134,11 @@ def touched_tokens(grid: Grid, stride: Grid, device: torch.device) -> Tensor:
     Returns:
         `[1 + T'·H'·W']` int64 into tokens `[B, 1 + T·H·W, D]`.
     """
-    t, h, w = (_positions(size, step, device) for size, step in zip(grid, stride, strict=True))
+    axes = []  # the positions of each axis that are read, in order
+    for size, step in zip(grid, stride, strict=True):
+        after = torch.arange(1, _touched(size, step) + 1, device=device)
+        axes.append(after - 1 if step <= 2 * _REACH + 1 else step * (after // 3) + after % 3 - 1)
+    t, h, w = axes
     index = (t[:, None, None] * grid[1] + h[:, None]) * grid[2] + w
     return F.pad(index.flatten() + 1, (1, 0))
 
@@ -152,9 +149,3 @@ def _touched(size: int, step: int) -> int:
     outputs = (size - 1) // step + 1
     below_the_edge = step * (outputs - 1) + 1 >= size
     return 3 * outputs - 1 - int(below_the_edge)
-
-
-def _positions(size: int, step: int, device: torch.device) -> Tensor:
-    """`[_touched(size, step)]` int64: the positions of one axis that are read, in order."""
-    after = torch.arange(1, _touched(size, step) + 1, device=device)
-    return after - 1 if step <= 2 * _REACH + 1 else step * (after // 3) + after % 3 - 1
