@@ -22,7 +22,8 @@ from preprocess.store.ledger import STORED, Row
 from preprocess.store.study import Study, StudyInfo
 from preprocess.store.study_file import study_path, write_study
 from preprocess.store.views import View
-from tests.support.synthetic import FRAMES, INTERVAL, SLICES, a_study, changed, key, stack_of, write_store
+from tests.support.stacks import stack_of
+from tests.support.synthetic import FRAMES, INTERVAL, SLICES, a_study, changed, key, scanned, write_store
 
 SIDE, GAP, LEFT, TOP = 128, 4, 112, 24  # of a contact sheet
 
@@ -51,7 +52,7 @@ def _coded() -> Study:
     for view, n_slices in ((View.CH4, 1), (View.SAX, 5)):
         level = 40 + 16 * np.arange(n_slices)[:, None] + 5 * np.arange(FRAMES)[None, :]
         pixels = np.broadcast_to(level[:, :, None, None], (n_slices, FRAMES, 30, 40)).astype(np.uint8)
-        views[view] = stack_of(np.ascontiguousarray(pixels))
+        views[view] = scanned(np.ascontiguousarray(pixels))
     return Study(key(7), key(8), views)
 
 

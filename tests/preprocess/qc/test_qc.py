@@ -28,7 +28,8 @@ from preprocess.store.views import View
 from tests.support.browser import LOADED, Browser
 from tests.support.pages import HOSTILE, ParsedPage, assert_inert
 from tests.support.reference import shared
-from tests.support.synthetic import FRAMES, SLICES, a_study, changed, key, stack_of, write_store
+from tests.support.stacks import stack_of
+from tests.support.synthetic import FRAMES, SLICES, a_study, changed, key, write_store
 
 N_STUDIES = 24
 

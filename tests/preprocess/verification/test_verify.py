@@ -27,6 +27,7 @@ from preprocess.verification import file_check, store_check
 from preprocess.verification.file_check import Task, check_file
 from preprocess.verification.problem import Check, Problem
 from preprocess.verification.store_check import Options, StoreCheck, check_store
+from tests.support.stacks import stack_of
 
 KEYS = [(f"{number:016x}", f"{number + 100:016x}") for number in range(1, 4)]
 SECRET = "Doe_Jane_1965"
@@ -44,16 +45,12 @@ def stack(seed: int, slices: int, frames: int = 12, size: int = 32) -> CineStack
     if slices > 1:
         n_frames[0] = frames - 1
         pixels[0, -1] = 0
-    normal_turn = np.linalg.qr(rng.normal(size=(3, 3)))[0]
-    return CineStack(
-        pixels=pixels,
+    turn = np.linalg.qr(rng.normal(size=(3, 3)))[0]
+    return stack_of(
+        pixels,
         n_frames=n_frames,
-        pixel_spacing=(2.0, 2.0),
-        slice_thickness=8.0,
-        image_orientation=normal_turn[:2].reshape(-1),
-        image_position=rng.uniform(-50, 50, 3) + 10.0 * np.arange(slices)[:, None] * normal_turn[2],
-        trigger_time=np.tile(np.arange(frames) * 30.0, (slices, 1)),
-        intensity_window=(0.0, 255.0),
+        image_orientation=turn[:2].reshape(-1),
+        image_position=rng.uniform(-50, 50, 3) + 10.0 * np.arange(slices)[:, None] * turn[2],
     )
 
 
