@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from cmr_clip.commands import umap
 from preprocess.store.study import CineStack, Study, StudyInfo
 from preprocess.store.study_file import write_study
 from preprocess.store.views import View
+from tests.support.commands import run_command
 from tests.support.stacks import stack_of
 
 PHENOTYPES = ("normal", "dilated", "hypertrophic", "amyloid")
@@ -31,9 +31,7 @@ class Files:
 
 
 def run_umap(*arguments: object) -> int:
-    parser = argparse.ArgumentParser()
-    umap.configure(parser)
-    return umap.run(parser.parse_args([str(argument) for argument in arguments]))
+    return run_command(umap, *arguments)
 
 
 def key(text: str) -> str:

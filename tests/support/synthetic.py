@@ -66,3 +66,18 @@ def write_store(
 def changed(study: Study, view: View, **changes: object) -> Study:
     """The study with some fields of a view replaced."""
     return replace(study, views={**study.views, view: replace(study.views[view], **changes)})  # type: ignore[arg-type]
+
+
+def grey_study() -> Study:
+    """A study whose frames are plain grey: 5 for each frame and 16 for each slice, from 40 on."""
+    views = {}
+    for view, n_slices in ((View.CH4, 1), (View.SAX, 5)):
+        level = 40 + 16 * np.arange(n_slices)[:, None] + 5 * np.arange(FRAMES)[None, :]
+        pixels = np.broadcast_to(level[:, :, None, None], (n_slices, FRAMES, 30, 40)).astype(np.uint8)
+        views[view] = scanned(np.ascontiguousarray(pixels))
+    return Study(key(7), key(8), views)
+
+
+def grey_level(index: int, frame: int) -> int:
+    """What `grey_study` has in a slice's frame."""
+    return 40 + 16 * index + 5 * frame
