@@ -23,7 +23,7 @@ FINETUNED = "heads/checkpoints/last.ckpt"
 
 def configuration(step: str) -> list[str]:
     """The `--config` options of a step of the demo."""
-    command = next(one.command for one in demo_steps(DemoPlan()) if one.name == step)
+    command = next(planned.command for planned in demo_steps(DemoPlan()) if planned.name == step)
     return [text for i, word in enumerate(command) if word == "--config" for text in command[i : i + 2]]
 
 

@@ -109,7 +109,7 @@ def encode(ds: Dataset) -> bytes:
 
 
 def datasets(spec: SeriesSpec) -> list[Dataset]:
-    return [dataset(spec, one, frame) for one in range(spec.n_slices) for frame in range(spec.n_frames)]
+    return [dataset(spec, index, frame) for index in range(spec.n_slices) for frame in range(spec.n_frames)]
 
 
 def as_dataset(data: bytes) -> Dataset:

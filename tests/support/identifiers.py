@@ -35,7 +35,9 @@ def every_output(folder: Path) -> dict[str, bytes]:
                 parts = [repr(dict(file.attrs))]
                 for key in file:
                     parts.append(repr((key, file[key].dtype)))
-                    parts += [f"{one} {np.asarray(value).tolist()}" for one, value in file[key].attrs.items()]
+                    parts += [
+                        f"{attribute} {np.asarray(value).tolist()}" for attribute, value in file[key].attrs.items()
+                    ]
                     found[f"{name} {key} decoded"] = file[key][()].tobytes()
                 found[f"{name} decoded"] = "\n".join(parts).encode()
         if path.suffix == ".parquet":
@@ -98,7 +100,9 @@ def planted_file(spec: SeriesSpec, slice_index: int, frame: int) -> Dataset:
     inner, outer = Dataset(), Dataset()
     for item in (inner, outer):
         for kind, value in SECRETS.items():
-            item.add_new(next(one.tag for one in text_elements() if kind == one.VR or kind == "UN"), kind, value)
+            item.add_new(
+                next(element.tag for element in text_elements() if kind == element.VR or kind == "UN"), kind, value
+            )
     outer.ReferencedStudySequence = Sequence([inner])
     block.add_new(0x80, "SQ", Sequence([outer]))
     ds.RequestAttributesSequence = Sequence([outer])
@@ -124,8 +128,8 @@ def damaged_copies(data: bytes, rng: np.random.Generator) -> list[bytes]:
 def write_planted(folder: Path) -> Path:
     spec = SeriesSpec(n_slices=2, orientation=SAX)
     content = {
-        f"{SECRET}/{SECRET}_{one}_{frame}.dcm": encode(planted_file(spec, one, frame))
-        for one in range(2)
+        f"{SECRET}/{SECRET}_{index}_{frame}.dcm": encode(planted_file(spec, index, frame))
+        for index in range(2)
         for frame in range(spec.n_frames)
     }
     rng = np.random.default_rng(0)

@@ -60,7 +60,7 @@ def add(
 ) -> Path:
     """Append a series to a file; `slice_frames` is the last frame of every slice but the last one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    counts = [len(one) for one in slices]
+    counts = [len(frames) for frames in slices]
     ends = (np.cumsum(counts)[:-1] - 1) if slice_frames is None else np.asarray(slice_frames)
     with h5py.File(path, "a") as file:
         data = file.create_dataset(name, data=as_layout(slices, layout), compression=compression, chunks=True)

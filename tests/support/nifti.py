@@ -50,7 +50,7 @@ OBLIQUE = np.array([[-0.4798, 0.4645, -0.7443], [-0.8620, -0.0913, 0.4987], [-0.
 OBLIQUE = np.linalg.svd(OBLIQUE)[0] @ np.linalg.svd(OBLIQUE)[2]  # exactly at right angles
 FLIPS = [np.diag(signs) for signs in itertools.product((1.0, -1.0), repeat=3)]
 TURNS = [np.eye(3)[:, list(order)] for order in itertools.permutations(range(3))]
-AFFINES = [affine_of(one, (1.5, 1.25, 10.0), (-30.0, 20.5, 7.0)) for one in [*FLIPS, *TURNS]]
+AFFINES = [affine_of(directions, (1.5, 1.25, 10.0), (-30.0, 20.5, 7.0)) for directions in [*FLIPS, *TURNS]]
 AFFINES += [affine_of(OBLIQUE @ flip, (1.5, 1.25, 10.0), (44.0, 68.0, 140.0)) for flip in FLIPS]
 
 

@@ -55,7 +55,7 @@ def as_stored(spec: SeriesSpec, order: list[int] | None = None) -> np.ndarray:
     """What a series must look like in the store: `[slice, frame, row, col]`."""
     slices = order if order is not None else list(range(spec.n_slices))
     return np.stack(
-        [np.stack([pixels(spec.level, one, frame, spec.size) for frame in range(spec.n_frames)]) for one in slices]
+        [np.stack([pixels(spec.level, index, frame, spec.size) for frame in range(spec.n_frames)]) for index in slices]
     )
 
 

@@ -56,7 +56,7 @@ def write_tables(store: Path) -> None:
     table = build_manifest(store)
     write_manifest(store, table)
     rows = table.drop_duplicates(["patient", "study", "view"])
-    lines = [Row("00", one.patient, one.study, "11", one.view, 1.0, STORED) for one in rows.itertuples()]
+    lines = [Row("00", row.patient, row.study, "11", row.view, 1.0, STORED) for row in rows.itertuples()]
     write_ledger(store, [Record("00", rows=tuple(lines))])
 
 
@@ -65,7 +65,7 @@ def checked(store: Path, workers: int = 0) -> StoreCheck:
 
 
 def problems_in(store: Path) -> list[tuple[Check, str]]:
-    return [(one.check, one.problem) for one in checked(store).problems]
+    return [(problem.check, problem.problem) for problem in checked(store).problems]
 
 
 def run_verify(*arguments: object) -> int:

@@ -119,5 +119,5 @@ def test_compressed_and_plain_frames_of_one_slice_fit_together() -> None:
     for index, ds in enumerate(datasets(replace(SMALL_SERIES, n_slices=1))):
         images += read_images(CODINGS["JPEG 2000"](ds) if index % 2 else encode(ds))
     cines = acquisitions(split_series(images)[0])
-    stack = make_stack(cines, [[decode(image) for image in one.images] for one in cines], PixelRules(16))
+    stack = make_stack(cines, [[decode(image) for image in cine.images] for cine in cines], PixelRules(16))
     np.testing.assert_array_equal(stack.pixels, as_stored(replace(SMALL_SERIES, n_slices=1)))

@@ -22,7 +22,7 @@ def test_every_layout_comes_out_slice_by_slice(tmp_path: Path, layout: str) -> N
     study = only_study(run_import(tmp_path / "store", tmp_path / "in", bits=bits))
     assert set(study.views) == {View.SAX, View.CH4}
     for view, slices in ((View.SAX, stack((12, 13, 12))), (View.CH4, stack((14,), level=3))):
-        counts = [len(one) for one in slices]
+        counts = [len(frames) for frames in slices]
         expected = np.split(grey8(slices), np.cumsum(counts)[:-1]) if layout == "A grey" else slices
         found = study.views[view]
         assert found.n_frames.tolist() == counts
@@ -45,7 +45,7 @@ def test_scanner_numbers_get_the_robust_window_of_the_conversion(tmp_path: Path)
 
 
 def test_frames_that_pad_a_short_slice_do_not_count_in_the_window(tmp_path: Path) -> None:
-    slices = [one + 5000 for one in stack((30, 30, 27))]
+    slices = [frames + 5000 for frames in stack((30, 30, 27))]
     add(tmp_path / "in" / "penn_m1" / "acc1.h5", "SAX", slices, "B")
     sax = only_study(run_import(tmp_path / "store", tmp_path / "in")).views[View.SAX]
     assert sax.intensity_window[0] >= 5000

@@ -67,7 +67,7 @@ def test_planted_identifiers_occur_nowhere(
             caplog.set_level(logging.DEBUG, logger=name)
         assert main(["convert", "--input", str(source), "--out", str(out), "--workers", workers]) == 0
     captured = capfd.readouterr()
-    warned = "\n".join(str(one.message) for one in recwarn.list)
+    warned = "\n".join(str(warning.message) for warning in recwarn.list)
     streams = captured.out + captured.err + caplog.text + warned
     assert "left out" in streams
     found = every_output(out) | {"streams": streams.replace(str(tmp_path), "").encode()}

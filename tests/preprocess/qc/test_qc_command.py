@@ -62,7 +62,7 @@ def test_a_sample_is_random_repeatable_and_said(planted: Path, tmp_path: Path, q
         out = tmp_path / f"{name}.html"
         assert qc("--store", planted, "--out", out, "--sample", 5, "--seed", seed) == 0
         chosen.append(frozenset(read_measures(out.with_suffix(".csv"))["study"]))
-    assert [len(one) for one in chosen] == [5, 5, 5]
+    assert [len(sample) for sample in chosen] == [5, 5, 5]
     assert chosen[0] == chosen[1] != chosen[2]
     first, second = ((tmp_path / f"{name}.html").read_text() for name in "ab")
     assert first.replace("a.csv", "b.csv") == second

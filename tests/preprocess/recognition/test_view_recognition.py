@@ -85,7 +85,7 @@ def test_reasons_quote_nothing() -> None:
 def test_precision_and_recall_on_four_hospitals(name: str) -> None:
     table = pd.read_csv(shared(f"reference/{name}"), keep_default_na=False)
     decisions = [by_description(text) for text in table["series_description"]]
-    table["found"] = [one.view.value if one.view and one.primary else "" for one in decisions]
+    table["found"] = [decision.view.value if decision.view and decision.primary else "" for decision in decisions]
     views = {view.value for view in View}
     wanted, found = table["view"].isin(views), table["found"] != ""
     right = table["count"][wanted & (table["view"] == table["found"])].sum()
@@ -134,7 +134,7 @@ def test_the_studys_own_axis_beats_the_populations() -> None:
     blank = SeriesSpec("cine", four, 1, uid="1.2")
     again = SeriesSpec("cine", unusual, 1, uid="1.3")
     found = recognise(series_of(named, blank, again), [True] * 3)
-    assert [one.view for one in found] == [View.SAX, View.CH4, View.SAX]
+    assert [decision.view for decision in found] == [View.SAX, View.CH4, View.SAX]
 
 
 def _rotation(axis: np.ndarray, degrees: float) -> np.ndarray:
@@ -151,7 +151,7 @@ def test_geometry_overrules_no_exclusion_and_no_still_image() -> None:
     still = SeriesSpec("whatever", SAX, 1, uid="1.4")
     screen = SeriesSpec("SAX cine", SAX, 1, uid="1.5", tags={"BurnedInAnnotation": "YES"})
     found = recognise(series_of(scout, phase, velocity, still, screen), [True, True, True, False, True])
-    assert [one.view for one in found] == [None] * 5
+    assert [decision.view for decision in found] == [None] * 5
 
 
 def test_a_short_axis_name_on_another_plane_is_doubted() -> None:

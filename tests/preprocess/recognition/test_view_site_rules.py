@@ -77,9 +77,9 @@ def test_headers_and_colour_overrule_a_site(tmp_path: Path) -> None:
     phase = SeriesSpec("cine", SAX, 1, uid="1.2", tags={"ImageType": ["ORIGINAL", "PRIMARY", "P"]})
     velocity = SeriesSpec("cine", SAX, 1, uid="1.3", tags={"SequenceName": "*fl2d1_v150in"})
     screen = SeriesSpec("cine", SAX, 1, uid="1.4", tags={"BurnedInAnnotation": "YES"})
-    found = [decide(one, rules) for one in series_of(phase, velocity, screen)]
-    assert [one.view for one in found] == [None] * 3
-    assert all(one.final and "site" not in one.reason for one in found)
+    found = [decide(series, rules) for series in series_of(phase, velocity, screen)]
+    assert [decision.view for decision in found] == [None] * 3
+    assert all(decision.final and "site" not in decision.reason for decision in found)
 
 
 def test_geometry_neither_changes_nor_doubts_a_site(tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ def test_geometry_neither_changes_nor_doubts_a_site(tmp_path: Path) -> None:
     usual = SeriesSpec("SAX cine", SAX, 1, uid="1.1")
     odd, four = SeriesSpec("odd", CH4, 1, uid="1.2"), SeriesSpec("cine 4ch", CH4, 1, uid="1.3")
     found = recognise(series_of(usual, odd, four), [True] * 3, rules)
-    assert [one.view for one in found] == [View.SAX, View.SAX, None]
+    assert [decision.view for decision in found] == [View.SAX, View.SAX, None]
     assert found[1].confidence == 1.0
 
 

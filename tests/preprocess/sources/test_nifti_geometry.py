@@ -107,11 +107,11 @@ def test_a_volume_equals_the_same_cine_as_dicom() -> None:
     """The same frames as DICOM files and as NIfTI: equal pixels, window and geometry."""
     spec = SeriesSpec(n_slices=4, n_frames=12, size=(24, 20))
     images = [
-        image for one in range(4) for frame in range(12) for image in read_images(encode(dataset(spec, one, frame)))
+        image for index in range(4) for frame in range(12) for image in read_images(encode(dataset(spec, index, frame)))
     ]
     (series,) = split_series(images)
-    slices = sorted(acquisitions(series), key=lambda one: one.images[0].instance_number)
-    values = np.stack([[pixels(0, one, frame, spec.size) for frame in range(12)] for one in range(4)])
+    slices = sorted(acquisitions(series), key=lambda cine: cine.images[0].instance_number)
+    values = np.stack([[pixels(0, index, frame, spec.size) for frame in range(12)] for index in range(4)])
     step = np.subtract(slices[1].images[0].position, slices[0].images[0].position)
     columns = [np.multiply(SAX[:3], 1.25), np.multiply(SAX[3:], 1.5), step, slices[0].images[0].position]
     affine = LPS @ np.vstack([np.array(columns).T, [0, 0, 0, 1]])
@@ -123,7 +123,7 @@ def test_a_volume_equals_the_same_cine_as_dicom() -> None:
         assert (stack.pixels[order] == expected).all() and stack.pixels.dtype == expected.dtype
         assert stack.intensity_window == limits
         np.testing.assert_allclose(stack.image_orientation, SAX, atol=1e-6)
-        positions = [one.images[0].position for one in slices]
+        positions = [cine.images[0].position for cine in slices]
         np.testing.assert_allclose(stack.image_position[order], positions, atol=1e-4)
         np.testing.assert_allclose(stack.pixel_spacing, slices[0].images[0].spacing, atol=1e-6)
 

@@ -17,7 +17,7 @@ from tests.support.verified_stores import KEYS, keyed_study, problems_table, run
 
 
 def copy_as(store: Path, original: Study, number: int, change: Callable[[Any], Any] = lambda pixels: pixels) -> Study:
-    views = {view: replace(one, pixels=change(one.pixels)) for view, one in original.views.items()}
+    views = {view: replace(stack, pixels=change(stack.pixels)) for view, stack in original.views.items()}
     copied = replace(original, patient=f"{number:016x}", study=f"{number + 500:016x}", views=views)
     write_study(store, copied)
     write_tables(store)

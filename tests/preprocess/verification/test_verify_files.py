@@ -39,7 +39,7 @@ def test_a_truncated_file_is_found_and_the_others_go_on(store: Path, share: floa
     content = path_of(store).read_bytes()
     path_of(store).write_bytes(content[: int(len(content) * share)])
     result = checked(store)
-    assert {(one.patient, one.study) for one in result.problems} == {KEYS[0]}
+    assert {(problem.patient, problem.study) for problem in result.problems} == {KEYS[0]}
     assert set(result.clips["study"]) >= {KEYS[1][1], KEYS[2][1]}
 
 
@@ -66,7 +66,9 @@ def test_every_flipped_byte_of_coded_pixels_is_found_at_its_slice(clean: Path, t
             damaged[offset + place] ^= int(rng.integers(1, 256))
             target.write_bytes(damaged)
             problems = check_file(Task(tmp_path, *KEYS[0])).problems
-            if not any((one.check, one.view, one.slice) == (Check.PIXELS, view, index) for one in problems):
+            if not any(
+                (problem.check, problem.view, problem.slice) == (Check.PIXELS, view, index) for problem in problems
+            ):
                 missed.append((view, index, place))
     assert not missed
 
@@ -85,7 +87,7 @@ def test_flipped_bytes_anywhere_end_nothing_and_never_pass_with_other_pixels(cle
     result = check_store(tmp_path, Options(workers=2, with_fingerprints=False, timeout_s=30))
     assert result.n_studies == len(keys)
     of_files = {Check.READABLE, Check.SCHEMA, Check.STRUCTURE, Check.ATTRIBUTES, Check.PIXELS}
-    reported = {one.patient for one in result.problems if one.check in of_files}
+    reported = {problem.patient for problem in result.problems if problem.check in of_files}
     passed = [keys_ for keys_ in keys if keys_[0] not in reported]
     assert len(reported) > len(keys) / 2
     truth = read_study(clean, *KEYS[0])
@@ -99,7 +101,7 @@ def test_another_schema_is_reported_and_not_guessed_at(store: Path) -> None:
     with h5py.File(path_of(store), "a") as file:
         file.attrs["schema_version"] = 2
     result = checked(store)
-    assert [one.check for one in result.problems if one.study == KEYS[0][1]] == [Check.SCHEMA]
+    assert [problem.check for problem in result.problems if problem.study == KEYS[0][1]] == [Check.SCHEMA]
 
 
 def test_changed_pixels_are_found_although_the_file_is_whole(store: Path) -> None:
@@ -107,7 +109,7 @@ def test_changed_pixels_are_found_although_the_file_is_whole(store: Path) -> Non
         cine = file["SAX"][1]
         cine[3, 5, 7] ^= 1
         file["SAX"][1] = cine
-    problems = [(one.check, one.view, one.slice) for one in checked(store).problems]
+    problems = [(problem.check, problem.view, problem.slice) for problem in checked(store).problems]
     assert (Check.PIXELS, "SAX", 1) in problems
     assert (Check.PIXELS, "", None) in problems, "the hash of the file no longer fits"
 
@@ -123,15 +125,15 @@ def test_pixels_behind_the_last_frame_are_found(store: Path) -> None:
 def test_geometry_that_is_unknown_as_a_whole_is_allowed(store: Path) -> None:
     views = {
         view: replace(
-            one,
+            stack,
             pixel_spacing=(np.nan, np.nan),
             slice_thickness=np.nan,
             image_orientation=np.full(6, np.nan),
-            image_position=np.full((len(one.pixels), 3), np.nan),
-            trigger_time=np.full(one.pixels.shape[:2], np.nan),
+            image_position=np.full((len(stack.pixels), 3), np.nan),
+            trigger_time=np.full(stack.pixels.shape[:2], np.nan),
             intensity_window=(np.nan, np.nan),
         )
-        for view, one in keyed_study(0).views.items()
+        for view, stack in keyed_study(0).views.items()
     }
     write_study(store, replace(keyed_study(0), views=views))
     write_tables(store)

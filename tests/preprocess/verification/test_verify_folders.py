@@ -34,4 +34,4 @@ def test_links_of_the_file_system_are_not_followed(store: Path, tmp_path: Path) 
     (store / KEYS[1][0]).symlink_to(tmp_path / "elsewhere")
     result = checked(store)
     assert result.n_studies == 1
-    assert sum("link" in one.problem for one in result.problems if one.check is Check.FOLDER) == 2
+    assert sum("link" in problem.problem for problem in result.problems if problem.check is Check.FOLDER) == 2

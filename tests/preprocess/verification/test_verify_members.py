@@ -92,8 +92,8 @@ def test_what_a_store_must_not_hold_is_reported_and_never_followed(
         assert not is_opened()
         other.read_bytes()
         assert is_opened(), "the watch itself works"
-    mine = [one for one in result.problems if one.study == KEYS[0][1]]
-    assert any(one.check is Check.STRUCTURE for one in mine)
+    mine = [problem for problem in result.problems if problem.study == KEYS[0][1]]
+    assert any(problem.check is Check.STRUCTURE for problem in mine)
     assert {"4CH", "SAX"} <= set(result.clips.loc[result.clips["study"] == KEYS[0][1], "view"])
     assert "2CH" not in set(result.clips.loc[result.clips["study"] == KEYS[0][1], "view"]) or spoil is foreign_member
-    assert all(SECRET not in one.problem for one in mine)
+    assert all(SECRET not in problem.problem for problem in mine)

@@ -18,13 +18,13 @@ from tests.support.verified_stores import KEYS, SECRET, checked, keyed_study, pa
 
 
 def checks(store: Path) -> set[Check]:
-    return {one.check for one in checked(store).problems}
+    return {problem.check for problem in checked(store).problems}
 
 
 def test_presence_is_checked_both_ways(store: Path) -> None:
     path_of(store).unlink()
     write_study(store, replace(keyed_study(1), patient="ab" * 8, study="cd" * 8))
-    problems = {(one.check, one.patient): one.problem for one in checked(store).problems}
+    problems = {(problem.check, problem.patient): problem.problem for problem in checked(store).problems}
     assert "no file" in problems[Check.PRESENCE, KEYS[0][0]]
     assert "no file" in problems[Check.LEDGER, KEYS[0][0]]
     assert "no such study" in problems[Check.PRESENCE, "ab" * 8]
