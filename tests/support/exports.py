@@ -12,11 +12,13 @@ ABSENT = "./absent-bert"  # a folder that is not there; a hub name would be look
 
 
 def described_pair(path: Path, source: str = ABSENT) -> Path:
+    """A checkpoint of both towers, its tokenizer named by a source."""
     model = contrastive_model()
     model.text_encoder.source = source
     return save_contrastive(path, model)
 
 
 def export_folder(path: Path, out: Path, **more: str) -> Path:
+    """The folder that a checkpoint's weights are exported to."""
     export_weights(read_source(path), out, **more)
     return out

@@ -117,7 +117,7 @@ def as_dataset(data: bytes) -> Dataset:
     return pydicom.dcmread(io.BytesIO(data))
 
 
-def series_of(*specs: SeriesSpec) -> list[Series]:
+def read_series(*specs: SeriesSpec) -> list[Series]:
     """The series that the reader makes of the files."""
     images = ([read_images(encode(ds))[0] for ds in datasets(spec)] for spec in specs)
     return [series for of_one in images for series in split_series(of_one)]

@@ -133,5 +133,6 @@ def group_recipe(
 
 
 def task_with(*heads: Head) -> StudyFinetuning:
+    """A fine-tuning with the smallest encoder, the same at each call."""
     torch.manual_seed(0)
     return StudyFinetuning(mvit_tiny(4, 32), list(heads), embed_dim=8, dropout=0.0)

@@ -100,9 +100,8 @@ def planted_file(spec: SeriesSpec, slice_index: int, frame: int) -> Dataset:
     inner, outer = Dataset(), Dataset()
     for item in (inner, outer):
         for kind, value in SECRETS.items():
-            item.add_new(
-                next(element.tag for element in text_elements() if kind == element.VR or kind == "UN"), kind, value
-            )
+            tag = next(element.tag for element in text_elements() if kind in (element.VR, "UN"))
+            item.add_new(tag, kind, value)
     outer.ReferencedStudySequence = Sequence([inner])
     block.add_new(0x80, "SQ", Sequence([outer]))
     ds.RequestAttributesSequence = Sequence([outer])
@@ -118,14 +117,15 @@ def damaged_copies(data: bytes, rng: np.random.Generator) -> list[bytes]:
     ]
     flipped = []
     for _ in range(20):
-        one = bytearray(data)
+        content = bytearray(data)
         for _ in range(10):
-            one[int(rng.integers(132, len(one)))] ^= 1 << int(rng.integers(8))
-        flipped.append(bytes(one))
+            content[int(rng.integers(132, len(content)))] ^= 1 << int(rng.integers(8))
+        flipped.append(bytes(content))
     return [data[: len(data) // 2], data[: position + 10], *quoting, *flipped]
 
 
 def write_planted(folder: Path) -> Path:
+    """A folder and archives of files with planted identifiers, sound, wrong, damaged and none at all."""
     spec = SeriesSpec(n_slices=2, orientation=SAX)
     content = {
         f"{SECRET}/{SECRET}_{index}_{frame}.dcm": encode(planted_file(spec, index, frame))
@@ -135,12 +135,10 @@ def write_planted(folder: Path) -> Path:
     rng = np.random.default_rng(0)
     wrong = planted_file(spec, 0, 0)
     for keyword in ("ImagePositionPatient", "PixelSpacing", "InstanceNumber", "TriggerTime", "SliceThickness"):
-        one = copy.copy(wrong)
-        one.SOPInstanceUID = f"{UID}.5.{len(keyword)}"
-        one[keyword] = RawDataElement(
-            one[keyword].tag, one[keyword].VR, 8, (SECRET + " x")[:8].encode(), 0, False, True
-        )
-        content[f"{SECRET}/wrong_{keyword}"] = encode(one)
+        ds = copy.copy(wrong)
+        ds.SOPInstanceUID = f"{UID}.5.{len(keyword)}"
+        ds[keyword] = RawDataElement(ds[keyword].tag, ds[keyword].VR, 8, (SECRET + " x")[:8].encode(), 0, False, True)
+        content[f"{SECRET}/wrong_{keyword}"] = encode(ds)
     for number, data in enumerate(damaged_copies(encode(wrong), rng)):
         content[f"{SECRET}/broken_{SECRET}_{number}"] = data
     content[f"{SECRET}/text_{SECRET}"] = SECRET.encode() * 50

@@ -11,7 +11,7 @@ import numpy as np
 
 from preprocess.store.study import CineStack
 
-SHAPE = (7, 6, 5, 12)  # x, y, z, t
+VOLUME_SHAPE = (7, 6, 5, 12)  # x, y, z, t
 LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 IN_ORDER = "file name: ACDC short axis; slices from base to apex"
 UNORDERED = "file name: ACDC short axis; slices as in the file, its affine does not tell base from apex"
@@ -19,7 +19,7 @@ UNORDERED = "file name: ACDC short axis; slices as in the file, its affine does 
 
 def coded_volume(kind: Any = np.int16) -> np.ndarray:
     """Every value tells its voxel and phase."""
-    x, y, z, t = np.indices(SHAPE)
+    x, y, z, t = np.indices(VOLUME_SHAPE)
     return (x + 8 * y + 64 * z + 512 * t).astype(kind)
 
 
@@ -64,5 +64,6 @@ def pixel_places(stack: CineStack) -> np.ndarray:
     return stack.image_position[:, None, None, :] + rows + cols
 
 
-def raw_header(**fields: Any) -> bytes:
+def unzipped(**fields: Any) -> bytes:
+    """The coded volume, not compressed."""
     return nifti_bytes(coded_volume(), AFFINES[0], zip_it=False, **fields)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from cmr_clip.clips.spec import ClipSpec
 from cmr_clip.encoders.protocol import ENCODER, Recognised, Renamed, VideoEncoder
 
-SHAPE = (6, 40, 40)
+CLIP_SHAPE = (6, 40, 40)
 THEIRS = {"stem.conv.w": "convolutions.0.weight", "stem.conv.b": "convolutions.0.bias"}
 THEIRS |= {"body.conv.w": "convolutions.2.weight", "body.conv.b": "convolutions.2.bias"}
 
@@ -29,7 +29,7 @@ class TinyConv(VideoEncoder):
 
     foreign_files = "weights of the tiny project"
 
-    def __init__(self, clip_shape: tuple[int, int, int] = SHAPE, width: int = 4, features: int = 12) -> None:
+    def __init__(self, clip_shape: tuple[int, int, int] = CLIP_SHAPE, width: int = 4, features: int = 12) -> None:
         super().__init__()
         self.clip_shape = tuple(clip_shape)
         self.out_features = features
@@ -46,7 +46,7 @@ class TinyConv(VideoEncoder):
         if not set(THEIRS) <= set(state):
             return None
         features, width = state["body.conv.w"].shape[:2]
-        config = {"clip_shape": list(SHAPE), "width": width, "features": features}
+        config = {"clip_shape": list(CLIP_SHAPE), "width": width, "features": features}
         return Recognised("tiny_project", config, ClipSpec(n_frames=6, size=40, mean=0.5, std=0.5))
 
     @classmethod

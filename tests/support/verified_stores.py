@@ -19,10 +19,11 @@ from tests.support.commands import run_command
 from tests.support.stacks import stack_of
 
 KEYS = [(f"{number:016x}", f"{number + 100:016x}") for number in range(1, 4)]
-SECRET = "Doe_Jane_1965"
+STRANGER = "Doe_Jane_1965"
 
 
 def oblique_stack(seed: int, slices: int, frames: int = 12, size: int = 32) -> CineStack:
+    """A beating disc per slice in a plane of any direction; the first of several slices lacks its last frame."""
     rng = np.random.default_rng(seed)
     axis = np.linspace(-1, 1, size)
     radius = 0.4 + 0.15 * np.sin(np.linspace(0, 2 * np.pi, frames, endpoint=False))
@@ -44,6 +45,7 @@ def oblique_stack(seed: int, slices: int, frames: int = 12, size: int = 32) -> C
 
 
 def keyed_study(number: int) -> Study:
+    """A study with a short-axis stack and two long axes, under the keys of its number."""
     views = {
         View.SAX: oblique_stack(10 * number, 3),
         View.CH4: oblique_stack(10 * number + 1, 1),
@@ -53,6 +55,7 @@ def keyed_study(number: int) -> Study:
 
 
 def write_tables(store: Path) -> None:
+    """The manifest and the ledger that fit the files."""
     table = build_manifest(store)
     write_manifest(store, table)
     rows = table.drop_duplicates(["patient", "study", "view"])
@@ -61,22 +64,27 @@ def write_tables(store: Path) -> None:
 
 
 def checked(store: Path, workers: int = 0) -> StoreCheck:
+    """The check of a store without fingerprints."""
     return check_store(store, Options(workers=workers, with_fingerprints=False))
 
 
 def problems_in(store: Path) -> list[tuple[Check, str]]:
+    """Check and text of each problem that is found."""
     return [(problem.check, problem.problem) for problem in checked(store).problems]
 
 
 def run_verify(*arguments: object) -> int:
+    """The exit code of `verify` in one process."""
     return run_command(verify, *arguments, "--workers", 0)
 
 
 def path_of(store: Path, number: int = 0) -> Path:
+    """The file of a study by its number."""
     return study_path(store, *KEYS[number])
 
 
 def problems_table(store: Path) -> pd.DataFrame:
+    """What `verify` wrote."""
     return pd.read_csv(store / "verification.csv", dtype=str, keep_default_na=False)
 
 

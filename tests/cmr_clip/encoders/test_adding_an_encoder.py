@@ -13,8 +13,7 @@ from cmr_clip import from_pretrained, load_contrastive, load_pretrained
 from cmr_clip.cli import main
 from cmr_clip.clips.spec import ClipSpec
 from tests.support.cohort import Cohort
-from tests.support.nifti import SHAPE
-from tests.support.tiny_encoder import TinyConv, foreign_file, tiny_recipe
+from tests.support.tiny_encoder import CLIP_SHAPE, TinyConv, foreign_file, tiny_recipe
 from tests.support.weights import random_clips
 
 pytestmark = pytest.mark.usefixtures("tiny_is_known")
@@ -27,7 +26,7 @@ def test_a_checkpoint_of_fit_states_its_kind_and_loads(tiny_checkpoint: Path) ->
     assert isinstance(model.video_encoder, TinyConv)
     assert (receipt.origin, receipt.missing, receipt.unexpected) == ("cmr_clip", (), ())
     assert "two convolutions of 5 and 9 channels" in str(receipt)
-    assert (model.features(random_clips(shape=SHAPE)).shape, model(random_clips(shape=SHAPE)).shape) == (
+    assert (model.features(random_clips(shape=CLIP_SHAPE)).shape, model(random_clips(shape=CLIP_SHAPE)).shape) == (
         (2, 9),
         (2, 16),
     )
@@ -41,7 +40,7 @@ def test_another_projects_file_loads_under_our_names(tmp_path: Path) -> None:
     assert model.preprocessing == ClipSpec(n_frames=6, size=40, mean=0.5, std=0.5)
     torch.manual_seed(3)
     torch.testing.assert_close(
-        model.features(random_clips(shape=SHAPE)), TinyConv(width=5, features=9)(random_clips(shape=SHAPE))
+        model.features(random_clips(shape=CLIP_SHAPE)), TinyConv(width=5, features=9)(random_clips(shape=CLIP_SHAPE))
     )
 
 
@@ -58,9 +57,9 @@ def test_a_store_embeds_and_an_export_loads_everywhere(tiny_checkpoint: Path, co
         assert main(arguments) == 0
         tables.append(pd.read_parquet(tmp_path / "e.pq"))
     pd.testing.assert_frame_equal(*tables)
-    wanted = load_pretrained(tiny_checkpoint)[0](random_clips(shape=SHAPE))
-    assert torch.equal(load_pretrained(out)[0](random_clips(shape=SHAPE)), wanted)
-    assert torch.equal(from_pretrained(out)(random_clips(shape=SHAPE)), wanted)
+    wanted = load_pretrained(tiny_checkpoint)[0](random_clips(shape=CLIP_SHAPE))
+    assert torch.equal(load_pretrained(out)[0](random_clips(shape=CLIP_SHAPE)), wanted)
+    assert torch.equal(from_pretrained(out)(random_clips(shape=CLIP_SHAPE)), wanted)
 
 
 @pytest.mark.slow

@@ -19,6 +19,7 @@ from preprocess.store.manifest import read_manifest
 from tests.support.factories import SeriesSpec, dataset, datasets, encode, write_zip
 from tests.support.identifiers import (
     ALL_SECRETS,
+    SECRET,
     SECRETS,
     assert_absent,
     every_output,
@@ -27,7 +28,6 @@ from tests.support.identifiers import (
     write_planted,
 )
 from tests.support.paths import SHARED
-from tests.support.verified_stores import SECRET
 
 REAL = SHARED / "real" / "rvsc_p09"
 

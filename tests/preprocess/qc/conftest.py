@@ -26,6 +26,7 @@ LEDGER = (
 
 @pytest.fixture(scope="session")
 def planted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The store; read only."""
     return write_store(tmp_path_factory.mktemp("planted") / "store", N_STUDIES, with_fault, LEDGER)
 
 
@@ -36,4 +37,5 @@ def measures(planted: Path) -> pd.DataFrame:
 
 @pytest.fixture
 def qc() -> Callable[..., int]:
+    """Run the command in one process."""
     return lambda *arguments: cli.main(["qc", "--workers", "0", *map(str, arguments)])

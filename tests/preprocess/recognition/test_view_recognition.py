@@ -11,7 +11,7 @@ from preprocess.recognition.angles import by_geometry, long_axis
 from preprocess.recognition.names import by_description
 from preprocess.recognition.recognise import recognise
 from preprocess.store.views import View
-from tests.support.factories import AXIAL, AXIS, CH2, CH3, CH4, SAX, SeriesSpec, series_of
+from tests.support.factories import AXIAL, AXIS, CH2, CH3, CH4, SAX, SeriesSpec, read_series
 from tests.support.reference import shared
 
 REAL_PLANE = (
@@ -133,7 +133,7 @@ def test_the_studys_own_axis_beats_the_populations() -> None:
     named = SeriesSpec("SAX_cine", unusual, 1, uid="1.1")
     blank = SeriesSpec("cine", four, 1, uid="1.2")
     again = SeriesSpec("cine", unusual, 1, uid="1.3")
-    found = recognise(series_of(named, blank, again), [True] * 3)
+    found = recognise(read_series(named, blank, again), [True] * 3)
     assert [decision.view for decision in found] == [View.SAX, View.CH4, View.SAX]
 
 
@@ -150,13 +150,13 @@ def test_geometry_overrules_no_exclusion_and_no_still_image() -> None:
     velocity = SeriesSpec("whatever", SAX, 1, uid="1.3", tags={"SequenceName": "*fl2d1_v150in"})
     still = SeriesSpec("whatever", SAX, 1, uid="1.4")
     screen = SeriesSpec("SAX cine", SAX, 1, uid="1.5", tags={"BurnedInAnnotation": "YES"})
-    found = recognise(series_of(scout, phase, velocity, still, screen), [True, True, True, False, True])
+    found = recognise(read_series(scout, phase, velocity, still, screen), [True, True, True, False, True])
     assert [decision.view for decision in found] == [None] * 5
 
 
 def test_a_short_axis_name_on_another_plane_is_doubted() -> None:
     sure, doubted = recognise(
-        series_of(SeriesSpec("SAX cine", SAX, 1, uid="1.1"), SeriesSpec("SAX cine", CH4, 1, uid="1.2")), [True] * 2
+        read_series(SeriesSpec("SAX cine", SAX, 1, uid="1.1"), SeriesSpec("SAX cine", CH4, 1, uid="1.2")), [True] * 2
     )
     assert sure.view is doubted.view is View.SAX
     assert doubted.confidence < 0.7 < sure.confidence

@@ -14,7 +14,7 @@ from preprocess.recognition.safe_pattern import safe_pattern
 from preprocess.recognition.site_rules import SiteRules
 from preprocess.recognition.words import normalise
 from preprocess.store.views import View
-from tests.support.factories import CH4, SAX, SeriesSpec, series_of
+from tests.support.factories import CH4, SAX, SeriesSpec, read_series
 
 RULES = """
 - match: VLAX_FIESTA
@@ -77,7 +77,7 @@ def test_headers_and_colour_overrule_a_site(tmp_path: Path) -> None:
     phase = SeriesSpec("cine", SAX, 1, uid="1.2", tags={"ImageType": ["ORIGINAL", "PRIMARY", "P"]})
     velocity = SeriesSpec("cine", SAX, 1, uid="1.3", tags={"SequenceName": "*fl2d1_v150in"})
     screen = SeriesSpec("cine", SAX, 1, uid="1.4", tags={"BurnedInAnnotation": "YES"})
-    found = [decide(series, rules) for series in series_of(phase, velocity, screen)]
+    found = [decide(series, rules) for series in read_series(phase, velocity, screen)]
     assert [decision.view for decision in found] == [None] * 3
     assert all(decision.final and "site" not in decision.reason for decision in found)
 
@@ -86,7 +86,7 @@ def test_geometry_neither_changes_nor_doubts_a_site(tmp_path: Path) -> None:
     rules = site(tmp_path, "- match: odd\n  view: SAX\n- match: cine 4ch\n  view: none\n")
     usual = SeriesSpec("SAX cine", SAX, 1, uid="1.1")
     odd, four = SeriesSpec("odd", CH4, 1, uid="1.2"), SeriesSpec("cine 4ch", CH4, 1, uid="1.3")
-    found = recognise(series_of(usual, odd, four), [True] * 3, rules)
+    found = recognise(read_series(usual, odd, four), [True] * 3, rules)
     assert [decision.view for decision in found] == [View.SAX, View.SAX, None]
     assert found[1].confidence == 1.0
 

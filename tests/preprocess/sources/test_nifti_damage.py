@@ -14,9 +14,9 @@ import pytest
 from preprocess.errors import PreprocessError
 from preprocess.sources.nifti.volume import read_stack
 from tests.support.memory import measured_memory
-from tests.support.nifti import AFFINES, SHAPE, coded_volume, nifti_bytes, raw_header
+from tests.support.nifti import AFFINES, VOLUME_SHAPE, coded_volume, nifti_bytes, unzipped
 
-RGB = np.zeros(SHAPE, dtype=[("R", "u1"), ("G", "u1"), ("B", "u1")])
+RGB = np.zeros(VOLUME_SHAPE, dtype=[("R", "u1"), ("G", "u1"), ("B", "u1")])
 SHEARED = AFFINES[0] @ np.array([[1, 0.5, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1.0]])
 
 
@@ -28,24 +28,24 @@ SHEARED = AFFINES[0] @ np.array([[1, 0.5, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0,
         (b"\x1f\x8b" + b"x" * 400, "damaged NIfTI"),
         (b"x" * 1000, "not a NIfTI-1 file"),
         (nib.Nifti2Image(coded_volume(), AFFINES[0]).to_bytes(), "not a NIfTI-1 file"),
-        (raw_header()[:-1], "truncated"),
-        (raw_header()[:352], "truncated"),
-        (gzip.compress(raw_header())[:-20], "damaged NIfTI"),
-        (gzip.compress(raw_header()[:-1]), "truncated"),
-        (gzip.compress(raw_header())[:-8] + b"\0" * 8, "damaged NIfTI"),  # wrong checksum
+        (unzipped()[:-1], "truncated"),
+        (unzipped()[:352], "truncated"),
+        (gzip.compress(unzipped())[:-20], "damaged NIfTI"),
+        (gzip.compress(unzipped()[:-1]), "truncated"),
+        (gzip.compress(unzipped())[:-8] + b"\0" * 8, "damaged NIfTI"),  # wrong checksum
         (nifti_bytes(coded_volume()[..., 0], AFFINES[0]), "no cine: 1 frames"),
         (nifti_bytes(coded_volume()[..., :9], AFFINES[0]), "no cine: 9 frames"),
         (nifti_bytes(np.zeros((7, 6, 5, 12, 3), np.int16), AFFINES[0]), "no series of volumes"),
         (nifti_bytes(coded_volume()[..., 0, 0], AFFINES[0]), "no series of volumes"),
         (nifti_bytes(RGB, AFFINES[0]), "colours"),
         (nifti_bytes(coded_volume(np.complex64), AFFINES[0]), "complex"),
-        (raw_header(srow_x=np.nan), "without geometry"),
-        (raw_header(srow_x=0.0), "without geometry"),
+        (unzipped(srow_x=np.nan), "without geometry"),
+        (unzipped(srow_x=0.0), "without geometry"),
         (nifti_bytes(coded_volume(), SHEARED), "without geometry"),
-        (raw_header(dim=[4, 7, 6, -5, 12, 1, 1, 1]), "NIfTI"),
-        (raw_header(dim=[9, 7, 6, 5, 12, 1, 1, 1]), "NIfTI"),
-        (raw_header(datatype=3), "makes no sense"),
-        (nifti_bytes(np.full(SHAPE, np.nan, np.float32), AFFINES[0]), "without a finite value"),
+        (unzipped(dim=[4, 7, 6, -5, 12, 1, 1, 1]), "NIfTI"),
+        (unzipped(dim=[9, 7, 6, 5, 12, 1, 1, 1]), "NIfTI"),
+        (unzipped(datatype=3), "makes no sense"),
+        (nifti_bytes(np.full(VOLUME_SHAPE, np.nan, np.float32), AFFINES[0]), "without a finite value"),
     ],
 )
 def test_what_is_no_cine_is_refused_with_its_reason(data: bytes, words: str, capfd: pytest.CaptureFixture[str]) -> None:
@@ -55,7 +55,7 @@ def test_what_is_no_cine_is_refused_with_its_reason(data: bytes, words: str, cap
 
 
 def with_shape(*shape: int) -> bytes:
-    block = bytearray(raw_header()[:352])
+    block = bytearray(unzipped()[:352])
     struct.pack_into("<8h", block, 40, 4, *shape, 1, 1, 1)
     return bytes(block)
 
@@ -83,9 +83,7 @@ def test_absurd_sizes_are_refused_before_memory_is_taken(shape: tuple[int, ...],
 def test_a_bomb_behind_the_header_is_not_unpacked() -> None:
     packer = zlib.compressobj(9, wbits=31)
     bomb = (
-        packer.compress(raw_header())
-        + b"".join(packer.compress(b"\0" * (1 << 20)) for _ in range(300))
-        + packer.flush()
+        packer.compress(unzipped()) + b"".join(packer.compress(b"\0" * (1 << 20)) for _ in range(300)) + packer.flush()
     )
     with measured_memory() as peak:
         stack = read_stack(bomb, 16)
@@ -95,7 +93,7 @@ def test_a_bomb_behind_the_header_is_not_unpacked() -> None:
 
 def test_mutated_files_are_read_or_refused() -> None:
     rng = np.random.default_rng(7)
-    plain, packed = raw_header(), nifti_bytes(coded_volume(), AFFINES[0])
+    plain, packed = unzipped(), nifti_bytes(coded_volume(), AFFINES[0])
     refused = 0
     for number in range(600):
         data = bytearray(packed if number % 3 == 0 else plain)

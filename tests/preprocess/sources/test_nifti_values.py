@@ -10,13 +10,13 @@ import pytest
 
 from preprocess.sources.nifti.volume import read_stack
 from preprocess.sources.nifti.window import window
-from tests.support.nifti import AFFINES, SHAPE, coded_volume, nifti_bytes
+from tests.support.nifti import AFFINES, VOLUME_SHAPE, coded_volume, nifti_bytes
 
 
 @pytest.mark.parametrize("kind", ["u1", "i2", "u2", "i4", "u4", "i8", "f4", "f8", ">i2", ">f4"])
 @pytest.mark.parametrize("bits", [8, 16])
 def test_the_type_of_a_number_does_not_change_the_pixels(kind: str, bits: Any) -> None:
-    values = np.random.default_rng(0).integers(0, 250, SHAPE)
+    values = np.random.default_rng(0).integers(0, 250, VOLUME_SHAPE)
     expected = read_stack(nifti_bytes(values.astype("i2"), AFFINES[0]), bits)
     if kind[0] == ">":
         image = nib.Nifti1Image(values.astype(kind), AFFINES[0], nib.Nifti1Header(endianness=">"))
@@ -40,7 +40,7 @@ def test_scale_factors_reach_the_window_and_not_the_pixels() -> None:
 
 
 def test_values_that_are_no_numbers_become_the_ends_of_the_range() -> None:
-    values = np.random.default_rng(1).random(SHAPE).astype(np.float32)
+    values = np.random.default_rng(1).random(VOLUME_SHAPE).astype(np.float32)
     values[0, 0], values[1, 0], values[2, 0] = np.nan, np.inf, -np.inf
     for bits, top in ((8, 255), (16, 65_535)):
         stack = read_stack(nifti_bytes(values, np.diag([-1.0, -1.0, 1.0, 1.0])), bits)
@@ -63,7 +63,7 @@ def test_fractions_get_the_window_of_whole_numbers() -> None:
     assert limits[1] < 2_000
 
 
-@pytest.mark.parametrize("values", [np.full(SHAPE, 7, np.int16), np.full(SHAPE, 0.25, np.float32)])
+@pytest.mark.parametrize("values", [np.full(VOLUME_SHAPE, 7, np.int16), np.full(VOLUME_SHAPE, 0.25, np.float32)])
 @pytest.mark.parametrize("bits", [8, 16])
 def test_a_volume_of_one_value_is_read(values: np.ndarray, bits: Any) -> None:
     stack = read_stack(nifti_bytes(values, AFFINES[0]), bits)

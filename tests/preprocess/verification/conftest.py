@@ -13,6 +13,7 @@ from tests.support.verified_stores import KEYS, keyed_study, write_tables
 
 @pytest.fixture(scope="session")
 def clean(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sound store; read only."""
     store = tmp_path_factory.mktemp("verify") / "store"
     for number in range(len(KEYS)):
         write_study(store, keyed_study(number))

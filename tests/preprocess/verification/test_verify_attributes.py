@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from preprocess.verification.problem import Check
-from tests.support.verified_stores import SECRET, path_of, problems_in
+from tests.support.verified_stores import STRANGER, path_of, problems_in
 
 ATTRIBUTES: dict[str, Any] = {
     "n_frames": np.array([11, 13, 12], np.int32),
@@ -54,8 +54,8 @@ def test_a_reference_in_an_attribute_is_not_followed(store: Path) -> None:
 
 def test_foreign_attributes_are_counted_and_not_named(store: Path) -> None:
     with h5py.File(path_of(store), "a") as file:
-        file.attrs["PatientName"] = SECRET
-        file["SAX"].attrs[SECRET] = 1
+        file.attrs["PatientName"] = STRANGER
+        file["SAX"].attrs[STRANGER] = 1
     texts = [text for check, text in problems_in(store) if check is Check.ATTRIBUTES]
     assert len(texts) == 2
-    assert not any("PatientName" in text or SECRET in text for text in texts)
+    assert not any("PatientName" in text or STRANGER in text for text in texts)

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from preprocess.verification.problem import Check
-from tests.support.verified_stores import KEYS, SECRET, checked, path_of, problems_table, run_verify
+from tests.support.verified_stores import KEYS, STRANGER, checked, path_of, problems_table, run_verify
 
 
 def test_strangers_in_the_folder_are_counted_and_not_named(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (store / f"{SECRET}.dcm").write_bytes(b"x")
-    (store / SECRET).mkdir()
-    (store / KEYS[0][0] / f"{SECRET}.h5").write_bytes(b"x")
+    (store / f"{STRANGER}.dcm").write_bytes(b"x")
+    (store / STRANGER).mkdir()
+    (store / KEYS[0][0] / f"{STRANGER}.h5").write_bytes(b"x")
     (store / ".clips.csv.123.tmp").write_bytes(b"x")
     (store / ("ef" * 8)).mkdir()
     (store / ".ledger").mkdir(exist_ok=True)
@@ -23,7 +23,7 @@ def test_strangers_in_the_folder_are_counted_and_not_named(store: Path, capsys: 
     table = problems_table(store)
     assert list(table["check"]) == ["folder"] * 6
     assert table["problem"].str.contains("temporary").sum() == 2
-    assert SECRET not in (store / "verification.csv").read_text() + "".join(capsys.readouterr())
+    assert STRANGER not in (store / "verification.csv").read_text() + "".join(capsys.readouterr())
 
 
 def test_links_of_the_file_system_are_not_followed(store: Path, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from preprocess.verification.problem import Check
-from tests.support.verified_stores import KEYS, SECRET, checked, path_of
+from tests.support.verified_stores import KEYS, STRANGER, checked, path_of
 from tests.support.watching import watched
 
 
@@ -49,7 +49,7 @@ def group(file: h5py.File, other: Path) -> None:
 
 
 def foreign_member(file: h5py.File, other: Path) -> None:
-    file[SECRET] = np.zeros(3)
+    file[STRANGER] = np.zeros(3)
 
 
 def foreign_codec(file: h5py.File, other: Path) -> None:
@@ -96,4 +96,4 @@ def test_what_a_store_must_not_hold_is_reported_and_never_followed(
     assert any(problem.check is Check.STRUCTURE for problem in mine)
     assert {"4CH", "SAX"} <= set(result.clips.loc[result.clips["study"] == KEYS[0][1], "view"])
     assert "2CH" not in set(result.clips.loc[result.clips["study"] == KEYS[0][1], "view"]) or spoil is foreign_member
-    assert all(SECRET not in problem.problem for problem in mine)
+    assert all(STRANGER not in problem.problem for problem in mine)

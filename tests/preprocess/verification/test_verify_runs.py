@@ -19,9 +19,9 @@ from tests.support.verified_stores import checked, path_of, run_verify, splits_f
 
 def test_processes_find_what_one_process_finds(store: Path) -> None:
     path_of(store, 1).write_bytes(path_of(store, 1).read_bytes()[:5000])
-    one, two = checked(store), checked(store, workers=2)
-    assert sorted(map(repr, one.problems)) == sorted(map(repr, two.problems))
-    ordered = [result.clips.sort_values(["study", "view", "slice"], ignore_index=True) for result in (one, two)]
+    alone, shared = checked(store), checked(store, workers=2)
+    assert sorted(map(repr, alone.problems)) == sorted(map(repr, shared.problems))
+    ordered = [result.clips.sort_values(["study", "view", "slice"], ignore_index=True) for result in (alone, shared)]
     pd.testing.assert_frame_equal(*ordered)
 
 
@@ -59,6 +59,7 @@ def test_a_damaged_cache_of_fingerprints_is_made_anew(store: Path, content: byte
     result = check_store(store, Options())
     np.testing.assert_array_equal(result.words, expected)
     assert not result.problems
+    assert (store / "fingerprints.parquet").stat().st_size > 1000, "it was written again"
 
 
 def test_a_store_that_cannot_be_written_to_is_checked_all_the_same(

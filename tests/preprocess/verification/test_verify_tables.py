@@ -14,7 +14,7 @@ from preprocess.store.ledger import STORED, Record, Row, write_ledger
 from preprocess.store.manifest import build_manifest, write_manifest
 from preprocess.store.study_file import write_study
 from preprocess.verification.problem import Check
-from tests.support.verified_stores import KEYS, SECRET, checked, keyed_study, path_of, problems_in
+from tests.support.verified_stores import KEYS, STRANGER, checked, keyed_study, path_of, problems_in
 
 
 def checks(store: Path) -> set[Check]:
@@ -33,7 +33,7 @@ def test_presence_is_checked_both_ways(store: Path) -> None:
 
 MANIFEST: dict[str, Any] = {
     "n_frames": 7, "rows": 1, "cols": 1, "row_spacing_mm": 2.001, "col_spacing_mm": np.nan, "slice_thickness_mm": 9.0,
-    "vendor": SECRET, "model": "x", "field_strength_t": 3.0, "sex": "M", "age_years": 62.0, "pixel_sha256": "00",
+    "vendor": STRANGER, "model": "x", "field_strength_t": 3.0, "sex": "M", "age_years": 62.0, "pixel_sha256": "00",
 }  # fmt: skip
 
 
@@ -45,19 +45,19 @@ def test_a_manifest_that_says_something_else_is_found(store: Path, column: str) 
     (problem,) = checked(store).problems
     assert problem.check is Check.MANIFEST
     assert column in problem.problem
-    assert SECRET not in problem.problem
+    assert STRANGER not in problem.problem
     assert (problem.study, problem.view, problem.slice) == tuple(table.loc[4, ["study", "view", "slice"]])
 
 
 def test_rows_that_are_missing_repeated_or_foreign_are_found(store: Path) -> None:
     table = build_manifest(store)
-    foreign = table.iloc[[0]].assign(patient=SECRET)
+    foreign = table.iloc[[0]].assign(patient=STRANGER)
     extra = table.iloc[[5]].assign(slice=99)
     write_manifest(store, pd.concat([table.iloc[1:], table.iloc[[7]], foreign, extra]))
     texts = " ".join(text for _, text in problems_in(store))
     for words in ("in the file, not in the manifest", "several rows", "not 16 hex", "in the manifest, not in the file"):
         assert words in texts
-    assert SECRET not in texts
+    assert STRANGER not in texts
 
 
 def test_the_two_files_of_the_manifest_must_agree(store: Path) -> None:
