@@ -65,19 +65,6 @@ FLOORS = {
     ),
 }
 MOST_MODULES, MOST_AT_THE_TOP, MOST_LINES = 15, 8, 300
-LONG_TESTS = {  # divide them when they are touched; no other file may grow as long
-    "tests/cmr_clip/encoders/test_adding_an_encoder.py",
-    "tests/cmr_clip/models/test_adding_a_head.py",
-    "tests/cmr_clip/weights/test_export.py",
-    "tests/cmr_clip/weights/test_pretrained.py",
-    "tests/preprocess/dicom/test_transfer_syntaxes.py",
-    "tests/preprocess/inspection/test_inspect.py",
-    "tests/preprocess/legacy/test_legacy_import.py",
-    "tests/preprocess/privacy/test_deidentification.py",
-    "tests/preprocess/qc/test_qc.py",
-    "tests/preprocess/sources/test_acdc.py",
-    "tests/preprocess/verification/test_verify.py",
-}
 
 packages = pytest.mark.parametrize("package", PACKAGES)
 
@@ -169,9 +156,7 @@ def test_no_folder_is_crowded(package: str) -> None:
 def test_no_file_is_long() -> None:
     files = [path for folder in (*PACKAGES, "tests", "benchmarks") for path in (ROOT / folder).rglob("*.py")]
     lines = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8").count("\n") for path in files}
-    long = {name: count for name, count in lines.items() if count > MOST_LINES}
-    assert {name: count for name, count in long.items() if name not in LONG_TESTS} == {}
-    assert set(LONG_TESTS) <= set(long), "short now: take it out of LONG_TESTS"
+    assert {name: count for name, count in lines.items() if count > MOST_LINES} == {}
 
 
 @packages

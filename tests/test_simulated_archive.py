@@ -11,22 +11,19 @@ import pytest
 from preprocess.cli import main
 from preprocess.privacy.keys import SiteKey, default_key_path, load_key
 from preprocess.store.manifest import read_manifest
-
-
-def run(*arguments: object) -> None:
-    assert main([str(argument) for argument in arguments]) == 0
+from tests.support.commands import succeed
 
 
 @pytest.fixture(scope="module", params=[6, pytest.param(40, marks=pytest.mark.slow)], ids=["6 patients", "40 patients"])
 def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with `raw`, `store` and the tables of every preprocessing command."""
     root = tmp_path_factory.mktemp("site")
-    run("simulate", "--out", root / "raw", "--patients", request.param, "--seed", 5)
+    succeed(main, "simulate", "--out", root / "raw", "--patients", request.param, "--seed", 5)
     store, reports = root / "store", root / "raw" / "reports.csv"
-    run("convert", "--input", root / "raw" / "dicom", "--out", store)
-    run("reports", "--reports", reports, "--store", store, "--out", root / "sentences.json")
-    run("labels", "--reports", reports, "--store", store, "--out", root / "labels.csv")
-    run("splits", "--store", store, "--out", root / "splits.csv", "--fractions", 0.5, 0.2, 0.3)
+    succeed(main, "convert", "--input", root / "raw" / "dicom", "--out", store)
+    succeed(main, "reports", "--reports", reports, "--store", store, "--out", root / "sentences.json")
+    succeed(main, "labels", "--reports", reports, "--store", store, "--out", root / "labels.csv")
+    succeed(main, "splits", "--store", store, "--out", root / "splits.csv", "--fractions", 0.5, 0.2, 0.3)
     return root
 
 

@@ -15,14 +15,11 @@ import pandas as pd
 import pytest
 
 from preprocess.cli import main
+from tests.support.commands import succeed
 from tests.support.make_files_of_0_3 import conversion, make_tables, quality
 
 pytestmark = pytest.mark.slow
 both_widths = pytest.mark.parametrize("bits", [8, 16])
-
-
-def run(*arguments: object) -> None:
-    assert main([str(argument) for argument in arguments]) == 0
 
 
 def studies(store: Path) -> dict[str, int]:
@@ -49,14 +46,25 @@ def attributes(item: h5py.Group | h5py.Dataset) -> dict[str, object]:
 
 @both_widths
 def test_every_pixel_of_a_store_is_verified(bits: int, old: Path, tmp_path: Path) -> None:
-    run("verify", "--store", old / f"store_{bits}", "--out", tmp_path, "--splits", old / "splits.csv", "--workers", 0)
+    succeed(
+        main,
+        "verify",
+        "--store",
+        old / f"store_{bits}",
+        "--out",
+        tmp_path,
+        "--splits",
+        old / "splits.csv",
+        "--workers",
+        0,
+    )
     assert pd.read_csv(tmp_path / "verification.csv").empty
 
 
 @both_widths
 def test_a_finished_store_is_left_as_it_is(bits: int, old: Path, tmp_path: Path) -> None:
     store = copied(old, bits, tmp_path)
-    run(*conversion(old, store, bits))
+    succeed(main, *conversion(old, store, bits))
     assert studies(store) == studies(old / f"store_{bits}")
     assert_same_tables(store, old / f"store_{bits}")
 
@@ -66,7 +74,7 @@ def test_a_missing_study_alone_is_converted_again(old: Path, tmp_path: Path) -> 
     before = studies(store)
     lost = next(iter(before))
     (store / lost).unlink()
-    run(*conversion(old, store, 8))
+    succeed(main, *conversion(old, store, 8))
     assert [name for name, time in studies(store).items() if time != before[name]] == [lost]
     assert_same_tables(store, old / "store_8")
 
@@ -74,7 +82,7 @@ def test_a_missing_study_alone_is_converted_again(old: Path, tmp_path: Path) -> 
 @both_widths
 def test_a_new_conversion_makes_the_same_store(bits: int, old: Path, tmp_path: Path) -> None:
     store = tmp_path / "store"
-    run(*conversion(old, store, bits))
+    succeed(main, *conversion(old, store, bits))
     assert studies(store).keys() == studies(old / f"store_{bits}").keys()
     for name in studies(store):
         with h5py.File(store / name) as ours, h5py.File(old / f"store_{bits}" / name) as theirs:
@@ -90,7 +98,7 @@ def test_a_new_conversion_makes_the_same_store(bits: int, old: Path, tmp_path: P
 
 def test_the_tables_of_training_come_out_as_they_did(old: Path, tmp_path: Path) -> None:
     for command in make_tables(old, tmp_path):
-        run(*command)
+        succeed(main, *command)
     for name in ("labels.csv", "splits.csv", "labels.ledger.csv", "sentences.ledger.csv"):
         assert (tmp_path / name).read_bytes() == (old / name).read_bytes(), name
     ours, theirs = (json.loads((folder / "sentences.json").read_text()) for folder in (tmp_path, old))
@@ -99,18 +107,18 @@ def test_the_tables_of_training_come_out_as_they_did(old: Path, tmp_path: Path) 
 
 def test_extending_the_splits_by_nobody_leaves_them_as_they_are(old: Path, tmp_path: Path) -> None:
     out = tmp_path / "splits.csv"
-    run("splits", "--store", old / "store_16", "--extend", old / "splits.csv", "--out", out)
+    succeed(main, "splits", "--store", old / "store_16", "--extend", old / "splits.csv", "--out", out)
     assert out.read_bytes() == (old / "splits.csv").read_bytes()
 
 
 @both_widths
 def test_clips_are_measured_as_they_were(bits: int, old: Path, tmp_path: Path) -> None:
-    run(*quality(old, tmp_path, bits))
+    succeed(main, *quality(old, tmp_path, bits))
     assert (tmp_path / f"qc_{bits}.csv").read_bytes() == (old / f"qc_{bits}.csv").read_bytes()
 
 
 @both_widths
 def test_a_study_can_be_looked_at(bits: int, old: Path, tmp_path: Path) -> None:
     store = old / f"store_{bits}"
-    run("inspect", Path(next(iter(studies(store)))).stem, "--store", store, "--out", tmp_path, "--no-films")
+    succeed(main, "inspect", Path(next(iter(studies(store)))).stem, "--store", store, "--out", tmp_path, "--no-films")
     assert len(list(tmp_path.glob("*.png"))) == 1

@@ -13,6 +13,7 @@ import torch
 
 from cmr_clip.cli import main
 from cmr_clip.demo.plan import DemoPlan, demo_steps
+from tests.support.commands import succeed
 from tests.support.make_files_of_0_3 import training
 
 pytestmark = pytest.mark.slow
@@ -23,12 +24,8 @@ FINETUNED = "heads/checkpoints/last.ckpt"
 
 def configuration(step: str) -> list[str]:
     """The `--config` options of a step of the demo."""
-    command = next(one.command for one in demo_steps(DemoPlan()) if one.name == step)
+    command = next(planned.command for planned in demo_steps(DemoPlan()) if planned.name == step)
     return [text for i, word in enumerate(command) if word == "--config" for text in command[i : i + 2]]
-
-
-def run(*arguments: object) -> None:
-    assert main([str(argument) for argument in arguments]) == 0
 
 
 def assert_same_training(ours: Path, theirs: Path) -> None:
@@ -46,26 +43,26 @@ def assert_same_training(ours: Path, theirs: Path) -> None:
 
 
 def test_a_first_step_of_pretraining(old: Path, expected: dict, tmp_path: Path) -> None:
-    run("fit", *configuration("pretrain"), *training(old, tmp_path, "pretrain"))
+    succeed(main, "fit", *configuration("pretrain"), *training(old, tmp_path, "pretrain"))
     assert_same_training(tmp_path / "checkpoints" / "last.ckpt", old / PRETRAINED)
 
 
 def test_pretraining_goes_on_from_an_old_checkpoint(old: Path, expected: dict, tmp_path: Path) -> None:
     options = training(old, tmp_path, "pretrain", epochs=2)
-    run("fit", *configuration("pretrain"), *options, "--ckpt_path", old / PRETRAINED)
+    succeed(main, "fit", *configuration("pretrain"), *options, "--ckpt_path", old / PRETRAINED)
     assert_same_training(tmp_path / "checkpoints" / "last.ckpt", old / "resumed" / "checkpoints" / "last.ckpt")
 
 
 @pytest.mark.parametrize("encoder", [PRETRAINED, "pair"])
 def test_heads_train_on_an_old_encoder(encoder: str, old: Path, expected: dict, tmp_path: Path) -> None:
     chosen = ["--model.init_args.encoder_checkpoint", old / encoder]
-    run("fit", *configuration("lvef_fit"), *training(old, tmp_path, "lvef"), *chosen)
+    succeed(main, "fit", *configuration("lvef_fit"), *training(old, tmp_path, "lvef"), *chosen)
     assert_same_training(tmp_path / "checkpoints" / "last.ckpt", old / FINETUNED)
 
 
 def test_old_heads_are_tested_alike(old: Path, expected: dict, tmp_path: Path) -> None:
     options = training(old, tmp_path, "lvef")
-    run("test", *configuration("lvef_test"), *options, "--ckpt_path", old / FINETUNED)
+    succeed(main, "test", *configuration("lvef_test"), *options, "--ckpt_path", old / FINETUNED)
     for name in ("predictions.csv", "attention.csv"):
         assert (tmp_path / name).read_bytes() == (old / "heads" / name).read_bytes(), name
     new, before = (json.loads((folder / "test_metrics.json").read_text()) for folder in (tmp_path, old / "heads"))

@@ -15,15 +15,12 @@ from torch import Tensor
 
 from cmr_clip import from_pretrained, load_contrastive, load_pretrained, load_study_model
 from cmr_clip.cli import main
+from tests.support.commands import succeed
 
 pytestmark = pytest.mark.slow
 
 PRETRAINED = ["pretrain/checkpoints/last.ckpt", "pair"]
 FINETUNED = ["heads/checkpoints/last.ckpt", "study"]
-
-
-def run(*arguments: object) -> None:
-    assert main([str(argument) for argument in arguments]) == 0
 
 
 def same(ours: Tensor, theirs: Tensor) -> bool:
@@ -79,7 +76,7 @@ def test_an_exported_folder(folder: str, name: str, old: Path, expected: dict) -
 
 @pytest.mark.parametrize("path", [*PRETRAINED, *FINETUNED])
 def test_exporting_again(path: str, old: Path, expected: dict, tmp_path: Path) -> None:
-    run("export", "--checkpoint", old / path, "--out", tmp_path / "out")
+    succeed(main, "export", "--checkpoint", old / path, "--out", tmp_path / "out")
     exported = "pair" if path in PRETRAINED else "study"
     ours, theirs = (load_file(folder / "model.safetensors") for folder in (tmp_path / "out", old / exported))
     assert ours.keys() == theirs.keys()
@@ -91,7 +88,7 @@ def test_exporting_again(path: str, old: Path, expected: dict, tmp_path: Path) -
 @pytest.mark.parametrize("bits", [8, 16])
 def test_the_embeddings_of_a_store(path: str, bits: int, old: Path, expected: dict, tmp_path: Path) -> None:
     out = tmp_path / "embeddings.parquet"
-    run("embed", "--checkpoint", old / path, "--store", old / f"store_{bits}", "--out", out)
+    succeed(main, "embed", "--checkpoint", old / path, "--store", old / f"store_{bits}", "--out", out)
     theirs = pd.read_parquet(old / f"embeddings_{bits}.parquet")
     pd.testing.assert_frame_equal(pd.read_parquet(out), theirs, check_exact=True)
 
@@ -99,5 +96,5 @@ def test_the_embeddings_of_a_store(path: str, bits: int, old: Path, expected: di
 def test_scores_of_sentences_from_the_embeddings(old: Path, expected: dict, tmp_path: Path) -> None:
     tables = ["--embeddings", old / "embeddings_8.parquet", "--labels", old / "labels.csv"]
     probes = ["--probes", old / "probes.yaml", "--out", tmp_path / "scores.csv"]
-    run("zero-shot", "--checkpoint", old / PRETRAINED[0], *tables, *probes)
+    succeed(main, "zero-shot", "--checkpoint", old / PRETRAINED[0], *tables, *probes)
     assert (tmp_path / "scores.csv").read_bytes() == (old / "zero_shot.csv").read_bytes()

@@ -12,9 +12,10 @@ import pytest
 
 from preprocess import cli
 from preprocess.privacy.keys import SiteKey, default_key_path, load_or_create_key
-from preprocess.store.study import CineStack, Study
+from preprocess.store.study import Study
 from preprocess.store.study_file import write_study
 from preprocess.store.views import View
+from tests.support.stacks import stack_of
 
 VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefghijklmnopqrstuvwxyz0123456789.,:%-()"]
 VOCABULARY += [f"##{sign}" for sign in "abcdefghijklmnopqrstuvwxyz0123456789"]
@@ -28,18 +29,10 @@ class Site:
     key: SiteKey
 
     def add(self, patient: str, accession: str) -> str:
-        stack = CineStack(
-            pixels=np.zeros((1, 2, 4, 4), np.uint8),
-            n_frames=np.array([2], np.int32),
-            pixel_spacing=(1.0, 1.0),
-            slice_thickness=8.0,
-            image_orientation=np.array([1.0, 0, 0, 0, 1, 0]),
-            image_position=np.zeros((1, 3)),
-            trigger_time=np.zeros((1, 2)),
-            intensity_window=(0.0, 255.0),
-        )
         study = self.key.study(patient, accession)
-        write_study(self.store, Study(self.key.patient(patient), study, {View.SAX: stack}))
+        write_study(
+            self.store, Study(self.key.patient(patient), study, {View.SAX: stack_of(np.zeros((1, 2, 4, 4), np.uint8))})
+        )
         return study
 
 

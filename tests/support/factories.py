@@ -13,6 +13,9 @@ import numpy as np
 import pydicom
 from pydicom.dataset import Dataset, FileMetaDataset
 
+from preprocess.cines.series import Series, split_series
+from preprocess.dicom.reading import read_images
+
 AXIAL = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 
 
@@ -106,7 +109,18 @@ def encode(ds: Dataset) -> bytes:
 
 
 def datasets(spec: SeriesSpec) -> list[Dataset]:
-    return [dataset(spec, one, frame) for one in range(spec.n_slices) for frame in range(spec.n_frames)]
+    return [dataset(spec, index, frame) for index in range(spec.n_slices) for frame in range(spec.n_frames)]
+
+
+def as_dataset(data: bytes) -> Dataset:
+    """A file's bytes as pydicom reads them."""
+    return pydicom.dcmread(io.BytesIO(data))
+
+
+def read_series(*specs: SeriesSpec) -> list[Series]:
+    """The series that the reader makes of the files."""
+    images = ([read_images(encode(ds))[0] for ds in datasets(spec)] for spec in specs)
+    return [series for of_one in images for series in split_series(of_one)]
 
 
 def files(*specs: SeriesSpec) -> dict[str, bytes]:

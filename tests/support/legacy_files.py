@@ -8,7 +8,16 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from preprocess.commands import import_legacy
+from tests.support.commands import run_command
+
 SIZE = (24, 20)
+LAYOUTS = ("A rgb", "A grey", "B")
+SERIES_NAMES = {
+    "A rgb": ("SAX_FIESTA_BH", "4CH_FIESTA_BH"),
+    "A grey": ("Kurzachse_cine", "cine_HLA"),
+    "B": ("SAX", "4CH"),
+}
 
 
 def cine(slice_index: int, frames: int, level: int = 0, size: tuple[int, int] = SIZE) -> np.ndarray:
@@ -51,10 +60,29 @@ def add(
 ) -> Path:
     """Append a series to a file; `slice_frames` is the last frame of every slice but the last one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    counts = [len(one) for one in slices]
+    counts = [len(frames) for frames in slices]
     ends = (np.cumsum(counts)[:-1] - 1) if slice_frames is None else np.asarray(slice_frames)
     with h5py.File(path, "a") as file:
         data = file.create_dataset(name, data=as_layout(slices, layout), compression=compression, chunks=True)
         data.attrs["slice_frames"] = ends.astype(np.int32)
         data.attrs["total_images"] = np.int32(sum(counts) + lost)
     return path
+
+
+def run_import(out: Path, *inputs: Path, code: int = 0, **options: object) -> Path:
+    """Run `import-legacy` into a store; an option without a value is given as True."""
+    arguments = ["--out", str(out), "--workers", str(options.pop("workers", 0))]
+    for path in inputs:
+        arguments += ["--input", str(path)]
+    for name, value in {"key": out.parent / "site.key", **options}.items():
+        option = f"--{name.replace('_', '-')}"
+        arguments += [option] if value is True else [option, str(value)]
+    assert run_command(import_legacy, *arguments) == code
+    return out
+
+
+def study_file(root: Path, layout: str = "B", *, study: str = "acc1", patient: str = "penn_m1") -> Path:
+    """A study with a short-axis stack, of which two files were lost, and a four-chamber cine."""
+    sax, four = SERIES_NAMES[layout]
+    path = add(root / patient / f"{study}.h5", sax, stack((12, 13, 12)), layout, lost=2)
+    return add(path, four, stack((14,), level=3), layout)

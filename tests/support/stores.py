@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,14 @@ def convert(out: Path, *inputs: Path, code: int = 0, **options: object) -> Path:
     return out
 
 
+def write_labels(store: Path, *source: object, code: int = 0) -> Path:
+    """`labels.csv` beside the store, by its site key there."""
+    out = store.parent / "labels.csv"
+    given = ["labels", *source, "--store", store, "--key", store.parent / "site.key", "--out", out]
+    assert main([str(part) for part in given]) == code
+    return out
+
+
 def only_study(store: Path) -> Study:
     (keys,) = studies_in(store)
     return read_study(store, *keys)
@@ -36,11 +45,17 @@ def hashes(store: Path) -> dict[str, str]:
     return {f"{patient}/{study}": read_hashes(store, patient, study)[0] for patient, study in studies_in(store)}
 
 
+def content_of(store: Path, without: str = "") -> dict[str, str]:
+    """SHA-256 of every file, but of those in folders of the name `without`."""
+    paths = (path for path in store.rglob("*") if path.is_file() and path.parent.name != without)
+    return {str(path.relative_to(store)): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+
+
 def as_stored(spec: SeriesSpec, order: list[int] | None = None) -> np.ndarray:
     """What a series must look like in the store: `[slice, frame, row, col]`."""
     slices = order if order is not None else list(range(spec.n_slices))
     return np.stack(
-        [np.stack([pixels(spec.level, one, frame, spec.size) for frame in range(spec.n_frames)]) for one in slices]
+        [np.stack([pixels(spec.level, index, frame, spec.size) for frame in range(spec.n_frames)]) for index in slices]
     )
 
 

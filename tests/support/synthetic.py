@@ -13,6 +13,7 @@ from preprocess.store.manifest import build_manifest, write_manifest
 from preprocess.store.study import CineStack, Study, StudyInfo
 from preprocess.store.study_file import write_study
 from preprocess.store.views import View
+from tests.support.stacks import stack_of
 
 SIDE, FRAMES, SLICES = 72, 14, 6
 INTERVAL = 60.0
@@ -31,19 +32,9 @@ def beating(rng: np.random.Generator, n_slices: int) -> np.ndarray:
     return np.clip(np.stack(cines), 0, 255).astype(np.uint8)
 
 
-def stack_of(pixels: np.ndarray, **changes: object) -> CineStack:
-    n_slices, n_frames = pixels.shape[:2]
-    stack = CineStack(
-        pixels=pixels,
-        n_frames=np.full(n_slices, n_frames, np.int32),
-        pixel_spacing=(4.0, 4.0),
-        slice_thickness=8.0,
-        image_orientation=np.array([1.0, 0, 0, 0, 1, 0]),
-        image_position=np.array([[0.0, 0, 10 * index] for index in range(n_slices)]),
-        trigger_time=np.tile(INTERVAL * np.arange(n_frames), (n_slices, 1)),
-        intensity_window=(0.0, 900.0),
-    )
-    return replace(stack, **changes)  # type: ignore[arg-type]
+def scanned(pixels: np.ndarray) -> CineStack:
+    """The stack of a scan of these pixels."""
+    return stack_of(pixels, spacing_mm=4.0, interval_ms=INTERVAL, intensity_window=(0.0, 900.0))
 
 
 def key(number: int) -> str:
@@ -53,7 +44,7 @@ def key(number: int) -> str:
 def a_study(number: int, views: dict[View, CineStack] | None = None, info: StudyInfo | None = None) -> Study:
     """A study whose content follows from its number."""
     rng = np.random.default_rng(number)
-    sound = {view: stack_of(beating(rng, SLICES if view is View.SAX else 1)) for view in View}
+    sound = {view: scanned(beating(rng, SLICES if view is View.SAX else 1)) for view in View}
     info = info or StudyInfo(("SIEMENS", "GE")[number % 2], "Aera", 1.5, "FM"[number % 2], 40.0 + number)
     return Study(key(0xA0000 + number), key(0xB0000 + number), {**sound, **(views or {})}, info)
 
@@ -75,3 +66,18 @@ def write_store(
 def changed(study: Study, view: View, **changes: object) -> Study:
     """The study with some fields of a view replaced."""
     return replace(study, views={**study.views, view: replace(study.views[view], **changes)})  # type: ignore[arg-type]
+
+
+def grey_study() -> Study:
+    """A study whose frames are plain grey: 5 for each frame and 16 for each slice, from 40 on."""
+    views = {}
+    for view, n_slices in ((View.CH4, 1), (View.SAX, 5)):
+        level = 40 + 16 * np.arange(n_slices)[:, None] + 5 * np.arange(FRAMES)[None, :]
+        pixels = np.broadcast_to(level[:, :, None, None], (n_slices, FRAMES, 30, 40)).astype(np.uint8)
+        views[view] = scanned(np.ascontiguousarray(pixels))
+    return Study(key(7), key(8), views)
+
+
+def grey_level(index: int, frame: int) -> int:
+    """What `grey_study` has in a slice's frame."""
+    return 40 + 16 * index + 5 * frame

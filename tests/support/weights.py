@@ -24,6 +24,12 @@ from cmr_clip.models.towers import ContrastiveModel, VideoTower
 
 ENCODER = "model.video_encoder."
 SMALL = (4, 32, 32)
+POSITIONS = tuple(f"video_encoder.cls_positional_encoding.pos_embed_{axis}" for axis in ("spatial", "temporal"))
+EXTRAS = {
+    "classif_loss.pos_weight": torch.tensor(3.0),
+    "model.text_encoder.embeddings.weight": torch.zeros(2, 2),
+    "model.video_encoder.head.proj.weight": torch.zeros(400, 768),
+}
 BERT = {"vocab_size": 50, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
 
 
@@ -106,3 +112,22 @@ def save_contrastive(path: Path, model: ContrastiveModel) -> Path:
     state["log_temperature"] = torch.tensor(-2.3)
     described = our_description(model, "ContrastivePretraining", text_encoder=model.text_encoder.description())
     return save(path, state, cmr_clip=described)
+
+
+@functools.cache
+def kinetics_state(clip_shape: tuple[int, int, int] = SMALL) -> dict[str, torch.Tensor]:
+    """The tensors of the Kinetics-400 file, with its head."""
+    with torch.device("meta"):
+        wanted = mvit_b(clip_shape).state_dict()
+    state = {name: fill("kinetics." + name, value.shape) for name, value in wanted.items()}
+    return state | {"head.proj.weight": torch.zeros(400, 768), "head.proj.bias": torch.zeros(400)}
+
+
+def eps_of(model: VideoTower) -> float:
+    """Epsilon of the normalisation after pooling."""
+    return model.video_encoder.config["pool_norm_eps"]
+
+
+def random_clips(count: int = 2, channels: int = 3, shape: tuple[int, int, int] = SMALL) -> torch.Tensor:
+    """The same noise at each call: `[count, channels, *shape]`."""
+    return torch.randn(count, channels, *shape, generator=torch.Generator().manual_seed(5))

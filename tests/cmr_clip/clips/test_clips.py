@@ -23,7 +23,8 @@ from preprocess.errors import PreprocessError
 from preprocess.store.study import Study, StudyInfo
 from preprocess.store.study_file import read_study, study_path, write_study
 from preprocess.store.views import View
-from tests.support.cohort import Cohort, stack
+from tests.support.cohort import Cohort
+from tests.support.stacks import stack_of
 
 
 @pytest.mark.parametrize(
@@ -75,8 +76,8 @@ def test_sixteen_bits_are_the_clips_of_eight(tmp_path) -> None:
     narrow = np.rint(np.clip((values.astype(float) - low) / (high - low), 0, 1) * 255).astype(np.uint8)
     keys = [ClipKey("0" * 16, name * 16, "SAX", 1) for name in "1234"]
     windows = ((0.0, 65535.0), (0.0, -65535.0), (math.nan, math.nan))  # the last as of imported studies
-    wide = [replace(stack(values), intensity_window=window) for window in windows]
-    for key, one in zip(keys, (stack(narrow), *wide), strict=True):
+    wide = [replace(stack_of(values), intensity_window=window) for window in windows]
+    for key, one in zip(keys, (stack_of(narrow), *wide), strict=True):
         write_study(tmp_path, Study(key.patient, key.study, {View.SAX: one}))
     eight, sixteen, negative, unknown = (ClipReader(tmp_path, 3).read(key).frames for key in keys)
     assert torch.equal(eight, sixteen)
@@ -179,7 +180,7 @@ def test_a_forked_process_opens_its_own_files(cohort: Cohort) -> None:
 
 def test_a_local_copy_is_made_once_and_made_again_when_the_store_changes(tmp_path) -> None:
     store, local = tmp_path / "store", tmp_path / "local"
-    path = write_study(store, Study("0" * 16, "1" * 16, {View.SAX: stack(coded(1, 5, (8, 9)))}, StudyInfo()))
+    path = write_study(store, Study("0" * 16, "1" * 16, {View.SAX: stack_of(coded(1, 5, (8, 9)))}, StudyInfo()))
     key = ClipKey("0" * 16, "1" * 16, "SAX", 0)
     first = ClipReader(store, 5, local_copy=local).read(key)
     copy = local / path.relative_to(store)
@@ -187,7 +188,7 @@ def test_a_local_copy_is_made_once_and_made_again_when_the_store_changes(tmp_pat
     inode = copy.stat().st_ino
     ClipReader(store, 5, local_copy=local).read(key)
     assert copy.stat().st_ino == inode
-    write_study(store, Study("0" * 16, "1" * 16, {View.SAX: stack(coded(1, 5, (12, 9)))}, StudyInfo()))
+    write_study(store, Study("0" * 16, "1" * 16, {View.SAX: stack_of(coded(1, 5, (12, 9)))}, StudyInfo()))
     os.utime(path, (later := path.stat().st_mtime + 1, later))  # a fast machine needs less than a clock's tick
     second = ClipReader(store, 5, local_copy=local).read(key)
     assert (first.frames.shape, second.frames.shape) == ((5, 8, 9), (5, 12, 9))
@@ -196,7 +197,7 @@ def test_a_local_copy_is_made_once_and_made_again_when_the_store_changes(tmp_pat
 
 def test_without_room_for_local_copies_the_store_is_read(tmp_path, caplog) -> None:
     store, blocked = tmp_path / "store", tmp_path / "blocked"
-    write_study(store, Study("0" * 16, "1" * 16, {View.SAX: stack(coded(1, 5, (8, 9)))}, StudyInfo()))
+    write_study(store, Study("0" * 16, "1" * 16, {View.SAX: stack_of(coded(1, 5, (8, 9)))}, StudyInfo()))
     blocked.write_text("a file where the folder should be")
     assert ClipReader(store, 5, local_copy=blocked).read(ClipKey("0" * 16, "1" * 16, "SAX", 0)).frames.shape == (
         5,

@@ -15,7 +15,7 @@ from preprocess.dicom.frame import Frame
 from preprocess.dicom.reading import read_images
 from preprocess.errors import PreprocessError
 from tests.support.enhanced import enhanced
-from tests.support.factories import SeriesSpec, dataset, datasets, encode, pixels
+from tests.support.factories import SeriesSpec, as_dataset, dataset, datasets, encode, pixels
 
 SPEC = SeriesSpec(n_slices=1)
 
@@ -116,7 +116,7 @@ def test_enhanced_frames_are_sorted_into_slices(compress: bool) -> None:
 
 def test_enhanced_with_missing_groups_is_an_error() -> None:
     data, _ = enhanced()
-    ds = pydicom.dcmread(pydicom.filebase.DicomBytesIO(data))
+    ds = as_dataset(data)
     ds.NumberOfFrames = 30
     with pytest.raises(PreprocessError, match="do not match"):
         read_images(encode(ds))

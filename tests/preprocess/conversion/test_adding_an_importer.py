@@ -30,6 +30,7 @@ from preprocess.store.study import CineStack, Study
 from preprocess.store.study_file import read_study, studies_in, write_study
 from preprocess.store.views import View
 from tests.support.factories import SeriesSpec, files, write_zip
+from tests.support.stacks import stack_of
 from tests.support.stores import hashes, ledger
 
 KEY = SiteKey(bytes(16))
@@ -71,7 +72,7 @@ class NpzImporter:
         if self.job.with_crosswalk:
             record = replace(record, crosswalk=crosswalk_lines(self.job.key, source.name, [(patient_id, study_id)]))
         try:
-            stack = stack_of([read_array(path) for path in source.paths], self.flip)
+            stack = joined([read_array(path) for path in source.paths], self.flip)
         except PreprocessError as error:
             return replace(record, seen=(keys,), rows=(replace(row, reason=error.problem),))
         write_study(self.job.store, Study(*keys, {View.SAX: stack}))
@@ -90,20 +91,9 @@ def read_array(path: Path) -> np.ndarray:
     return np.asarray(array)
 
 
-def stack_of(arrays: list[np.ndarray], flip: bool) -> CineStack:
+def joined(arrays: list[np.ndarray], flip: bool) -> CineStack:
     pixels = np.concatenate(arrays)
-    pixels = pixels[::-1] if flip else pixels
-    n_slices, n_frames = pixels.shape[:2]
-    return CineStack(
-        pixels=np.ascontiguousarray(pixels),
-        n_frames=np.full(n_slices, n_frames, np.int32),
-        pixel_spacing=(1.5, 1.5),
-        slice_thickness=8.0,
-        image_orientation=np.array([1.0, 0, 0, 0, 1, 0]),
-        image_position=np.array([[0.0, 0.0, 8.0 * index] for index in range(n_slices)]),
-        trigger_time=np.full((n_slices, n_frames), np.nan),
-        intensity_window=(0.0, 255.0),
-    )
+    return stack_of(np.ascontiguousarray(pixels[::-1] if flip else pixels), spacing_mm=1.5, interval_ms=np.nan)
 
 
 def array(seed: int, n_slices: int = 2) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import random
 import signal
@@ -15,6 +14,7 @@ import pytest
 
 from tests.support.factories import SeriesSpec, files, write_tgz
 from tests.support.paths import ROOT
+from tests.support.stores import content_of
 
 
 def archives(folder: Path, n: int) -> None:
@@ -28,11 +28,6 @@ def command(given: Path, out: Path) -> list[str]:
     key = str(out.parent / "site.key")
     convert = [sys.executable, "-m", "preprocess", "convert", "--workers", "2", "--key", key]
     return [*convert, "--input", str(given), "--out", str(out)]
-
-
-def content_of(store: Path) -> dict[str, str]:
-    files = (path for path in store.rglob("*") if path.is_file())
-    return {str(path.relative_to(store)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
 def workers_of(store: Path) -> list[int]:

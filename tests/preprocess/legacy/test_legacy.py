@@ -11,9 +11,7 @@ import pytest
 
 from preprocess.errors import PreprocessError
 from preprocess.legacy.legacy_file import LegacySeries, open_legacy, read_legacy
-from tests.support.legacy_files import SIZE, add, cine, grey8, stack
-
-LAYOUTS = ("A rgb", "A grey", "B")
+from tests.support.legacy_files import LAYOUTS, SIZE, add, cine, grey8, stack
 
 
 def the_series(path: Path) -> LegacySeries:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from preprocess.errors import PreprocessError
 from preprocess.phantom import cohort as cohort_module
 from preprocess.phantom import sample_patient, simulate_cohort
 from preprocess.phantom.scanner.headers import study_uid
+from tests.support.commands import run_command
 
 
 def digest(path: Path) -> str:
@@ -77,20 +77,9 @@ def test_another_seed_gives_other_hearts() -> None:
 def test_command_says_what_is_next(
     cohort: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    parser = argparse.ArgumentParser()
-    simulate.configure(parser)
-    arguments = [
-        "--out",
-        str(cohort.folder),
-        "--patients",
-        str(cohort.n_patients),
-        "--seed",
-        str(cohort.seed),
-        "--workers",
-        "1",
-    ]
+    sizes = ("--patients", cohort.n_patients, "--seed", cohort.seed, "--workers", 1)
     monkeypatch.setattr(cohort_module, "write_examination", lambda *_: pytest.fail("nothing is missing"))
-    assert simulate.run(parser.parse_args(arguments)) == 0
+    assert run_command(simulate, "--out", cohort.folder, *sizes) == 0
     said = capsys.readouterr().out
     assert "already there" in said
     assert "cmr-preprocess convert --input" in said

@@ -6,14 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from preprocess.cines.series import Series, split_series
-from preprocess.dicom.reading import read_images
 from preprocess.geometry import plane_normal, unit
 from preprocess.recognition.angles import by_geometry, long_axis
 from preprocess.recognition.names import by_description
 from preprocess.recognition.recognise import recognise
 from preprocess.store.views import View
-from tests.support.factories import AXIAL, AXIS, CH2, CH3, CH4, SAX, SeriesSpec, datasets, encode
+from tests.support.factories import AXIAL, AXIS, CH2, CH3, CH4, SAX, SeriesSpec, read_series
 from tests.support.reference import shared
 
 REAL_PLANE = (
@@ -87,7 +85,7 @@ def test_reasons_quote_nothing() -> None:
 def test_precision_and_recall_on_four_hospitals(name: str) -> None:
     table = pd.read_csv(shared(f"reference/{name}"), keep_default_na=False)
     decisions = [by_description(text) for text in table["series_description"]]
-    table["found"] = [one.view.value if one.view and one.primary else "" for one in decisions]
+    table["found"] = [decision.view.value if decision.view and decision.primary else "" for decision in decisions]
     views = {view.value for view in View}
     wanted, found = table["view"].isin(views), table["found"] != ""
     right = table["count"][wanted & (table["view"] == table["found"])].sum()
@@ -127,10 +125,6 @@ def test_a_mean_axis_does_not_depend_on_signs() -> None:
     np.testing.assert_allclose(long_axis([normal, -normal]), AXIS, atol=1e-9)
 
 
-def series(*specs: SeriesSpec) -> list[Series]:
-    return [one for spec in specs for one in split_series([read_images(encode(ds))[0] for ds in datasets(spec)])]
-
-
 def test_the_studys_own_axis_beats_the_populations() -> None:
     rotation = _rotation(np.cross(AXIS, (0.0, 0.0, 1.0)), 38.0)
     turn = [tuple((rotation @ np.reshape(plane, (2, 3)).T).T.ravel()) for plane in (SAX, CH4)]
@@ -139,8 +133,8 @@ def test_the_studys_own_axis_beats_the_populations() -> None:
     named = SeriesSpec("SAX_cine", unusual, 1, uid="1.1")
     blank = SeriesSpec("cine", four, 1, uid="1.2")
     again = SeriesSpec("cine", unusual, 1, uid="1.3")
-    found = recognise(series(named, blank, again), [True] * 3)
-    assert [one.view for one in found] == [View.SAX, View.CH4, View.SAX]
+    found = recognise(read_series(named, blank, again), [True] * 3)
+    assert [decision.view for decision in found] == [View.SAX, View.CH4, View.SAX]
 
 
 def _rotation(axis: np.ndarray, degrees: float) -> np.ndarray:
@@ -156,13 +150,13 @@ def test_geometry_overrules_no_exclusion_and_no_still_image() -> None:
     velocity = SeriesSpec("whatever", SAX, 1, uid="1.3", tags={"SequenceName": "*fl2d1_v150in"})
     still = SeriesSpec("whatever", SAX, 1, uid="1.4")
     screen = SeriesSpec("SAX cine", SAX, 1, uid="1.5", tags={"BurnedInAnnotation": "YES"})
-    found = recognise(series(scout, phase, velocity, still, screen), [True, True, True, False, True])
-    assert [one.view for one in found] == [None] * 5
+    found = recognise(read_series(scout, phase, velocity, still, screen), [True, True, True, False, True])
+    assert [decision.view for decision in found] == [None] * 5
 
 
 def test_a_short_axis_name_on_another_plane_is_doubted() -> None:
     sure, doubted = recognise(
-        series(SeriesSpec("SAX cine", SAX, 1, uid="1.1"), SeriesSpec("SAX cine", CH4, 1, uid="1.2")), [True] * 2
+        read_series(SeriesSpec("SAX cine", SAX, 1, uid="1.1"), SeriesSpec("SAX cine", CH4, 1, uid="1.2")), [True] * 2
     )
     assert sure.view is doubted.view is View.SAX
     assert doubted.confidence < 0.7 < sure.confidence

@@ -8,15 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from preprocess.cines.series import Series, split_series
-from preprocess.dicom.reading import read_images
 from preprocess.errors import PreprocessError
 from preprocess.recognition.recognise import decide, described, recognise
 from preprocess.recognition.safe_pattern import safe_pattern
 from preprocess.recognition.site_rules import SiteRules
 from preprocess.recognition.words import normalise
 from preprocess.store.views import View
-from tests.support.factories import CH4, SAX, SeriesSpec, datasets, encode
+from tests.support.factories import CH4, SAX, SeriesSpec, read_series
 
 RULES = """
 - match: VLAX_FIESTA
@@ -39,10 +37,6 @@ def site(tmp_path: Path, text: str = RULES) -> SiteRules:
     path = tmp_path / "site.yaml"
     path.write_text(text, encoding="utf-8")
     return SiteRules.read(path)
-
-
-def series(*specs: SeriesSpec) -> list[Series]:
-    return [one for spec in specs for one in split_series([read_images(encode(ds))[0] for ds in datasets(spec)])]
 
 
 @pytest.mark.parametrize(
@@ -83,17 +77,17 @@ def test_headers_and_colour_overrule_a_site(tmp_path: Path) -> None:
     phase = SeriesSpec("cine", SAX, 1, uid="1.2", tags={"ImageType": ["ORIGINAL", "PRIMARY", "P"]})
     velocity = SeriesSpec("cine", SAX, 1, uid="1.3", tags={"SequenceName": "*fl2d1_v150in"})
     screen = SeriesSpec("cine", SAX, 1, uid="1.4", tags={"BurnedInAnnotation": "YES"})
-    found = [decide(one, rules) for one in series(phase, velocity, screen)]
-    assert [one.view for one in found] == [None] * 3
-    assert all(one.final and "site" not in one.reason for one in found)
+    found = [decide(series, rules) for series in read_series(phase, velocity, screen)]
+    assert [decision.view for decision in found] == [None] * 3
+    assert all(decision.final and "site" not in decision.reason for decision in found)
 
 
 def test_geometry_neither_changes_nor_doubts_a_site(tmp_path: Path) -> None:
     rules = site(tmp_path, "- match: odd\n  view: SAX\n- match: cine 4ch\n  view: none\n")
     usual = SeriesSpec("SAX cine", SAX, 1, uid="1.1")
     odd, four = SeriesSpec("odd", CH4, 1, uid="1.2"), SeriesSpec("cine 4ch", CH4, 1, uid="1.3")
-    found = recognise(series(usual, odd, four), [True] * 3, rules)
-    assert [one.view for one in found] == [View.SAX, View.SAX, None]
+    found = recognise(read_series(usual, odd, four), [True] * 3, rules)
+    assert [decision.view for decision in found] == [View.SAX, View.SAX, None]
     assert found[1].confidence == 1.0
 
 

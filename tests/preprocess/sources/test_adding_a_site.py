@@ -28,7 +28,7 @@ from preprocess.store.study_file import read_study, studies_in
 from preprocess.store.views import View
 from preprocess.system.tables import read_rows
 from tests.support.factories import SAX, SeriesSpec, files, write_zip
-from tests.support.stores import as_stored, base_to_apex, convert, hashes, ledger
+from tests.support.stores import as_stored, base_to_apex, convert, hashes, ledger, write_labels
 
 _NAME = re.compile(r"(?P<code>[A-Z]\d[A-Z0-9]{4})_(?P<plane>sa|4ch)(?P<mask>_gt)?\.nii(?:\.gz)?", re.ASCII)
 _VIEWS = {"sa": View.SAX, "4ch": View.CH4}
@@ -141,13 +141,6 @@ def reasons(store: Path) -> dict[str, int]:
     return rows["n_files"].astype(int).groupby(rows["reason"]).sum().to_dict()
 
 
-def labels(store: Path, *source: object, code: int = 0) -> Path:
-    out = store.parent / "labels.csv"
-    given = ["labels", *source, "--store", store, "--key", store.parent / "site.key", "--out", out]
-    assert main([str(part) for part in given]) == code
-    return out
-
-
 @pytest.mark.parametrize(("archived", "workers"), [(False, 0), (True, 0), (False, 2)])
 def test_a_new_data_set_becomes_studies_with_labels(tmp_path: Path, archived: bool, workers: int) -> None:
     root = tmp_path / "in"
@@ -169,7 +162,7 @@ def test_a_new_data_set_becomes_studies_with_labels(tmp_path: Path, archived: bo
     assert reasons(store) == {MASK: 2, "no cine: 1 frames, fewer than 10": 1}
     table = tmp_path / "table.csv"
     table.write_text("code,pathology\nA0S9V1,HCM\nB1T2W8,ghost\nC9C9C9,NOR\nnobody,HCM\n")
-    frame = read_labels(labels(store, "--centres", table))
+    frame = read_labels(write_labels(store, "--centres", table))
     assert frame.columns.tolist() == [*DISEASES]
     assert frame.loc[keys["A0S9V1"][1]].tolist() == [1, 0]
     assert frame.loc[keys["B1T2W8"][1]].isna().all()
@@ -189,7 +182,7 @@ def test_help_and_errors_of_labels_tell_of_a_new_data_set(tmp_path: Path, capsys
     table = tmp_path / "table.csv"
     table.write_text("code,pathology\nC9C9C9,HCM\n")
     capsys.readouterr()
-    labels(store, "--centres", table, code=1)
+    write_labels(store, "--centres", table, code=1)
     assert "<code>_sa.nii.gz of the Heart Centres Challenge" in capsys.readouterr().err
 
 

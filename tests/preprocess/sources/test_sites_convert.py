@@ -9,7 +9,6 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from preprocess.cli import main
 from preprocess.labels.table import read_labels
 from preprocess.privacy.keys import load_key
 from preprocess.sources.sites.acdc import SIDE_FILE
@@ -28,17 +27,10 @@ from tests.support.factories import (
     write_tgz,
     write_zip,
 )
-from tests.support.stores import as_stored, base_to_apex, convert, hashes, ledger, only_study
+from tests.support.nifti import IN_ORDER
+from tests.support.stores import as_stored, base_to_apex, convert, hashes, ledger, only_study, write_labels
 
 EID = "4395042"
-IN_ORDER = "file name: ACDC short axis; slices from base to apex"
-
-
-def labels(store: Path, *source: object) -> Path:
-    out = store.parent / "labels.csv"
-    arguments = ["labels", *source, "--store", store, "--key", store.parent / "site.key", "--out", out]
-    assert main([str(part) for part in arguments]) == 0
-    return out
 
 
 def everything_written(store: Path, *more: Path) -> bytes:
@@ -106,7 +98,7 @@ def test_folders_of_the_data_science_bowl_are_patients_with_labels(tmp_path: Pat
         assert (stacks[View.SAX].pixels == as_stored(spec, base_to_apex(spec))).all()
     table = tmp_path / "train.csv"
     table.write_text("Id,Systole,Diastole\n1,50,100\n12,90,120\n501,120,90\n")
-    frame = read_labels(labels(store, "--kaggle", table))
+    frame = read_labels(write_labels(store, "--kaggle", table))
     assert frame.loc[key.study("kaggle_1", "kaggle_1")].tolist() == [50, 100, 50]
     assert frame.loc[key.study("kaggle_12", "kaggle_12")].tolist() == [25, 120, 90]
     assert frame.loc[key.study("kaggle_501", "kaggle_501")].isna().all()
@@ -151,7 +143,7 @@ def test_acdc_becomes_short_axis_studies_with_groups(tmp_path: Path, archived: b
     assert rows.query("outcome == 'left_out'").groupby("reason")["n_files"].apply(
         lambda n: n.astype(int).sum()
     ).to_dict() == {SIDE_FILE: 6}
-    frame = read_labels(labels(store, "--acdc", root))
+    frame = read_labels(write_labels(store, "--acdc", root))
     assert frame.loc[keys].to_numpy().tolist() == [[0, 0, 1, 0, 0], [0, 0, 0, 0, 1]]
     assert b"patient001" not in everything_written(store, tmp_path / "labels.csv", tmp_path / "labels.ledger.csv")
 

@@ -15,7 +15,7 @@ from preprocess.errors import DamagedFileError, MachineError, PreprocessError
 from preprocess.store.hdf5 import reading_hdf5
 from preprocess.store.intensity import shown_window
 from preprocess.store.schema import FILE_ATTRIBUTES, STACK_ATTRIBUTES
-from preprocess.store.study import CineStack, Study, StudyInfo
+from preprocess.store.study import Study, StudyInfo
 from preprocess.store.study_file import (
     open_study,
     read_clip,
@@ -29,6 +29,7 @@ from preprocess.store.study_file import (
 from preprocess.store.views import View
 from preprocess.verification.file_check import Task, check_file
 from preprocess.verification.problem import Check
+from tests.support.stacks import stack_of
 
 KEYS = ("0" * 16, "1" * 16)
 OTHER_VALUES: dict[str, Any] = {
@@ -52,16 +53,7 @@ def small_study() -> Study:
     stacks = {}
     for view, kind in ((View.SAX, np.uint8), (View.CH4, np.uint16)):
         slices = 2 if view is View.SAX else 1
-        stacks[view] = CineStack(
-            pixels=rng.integers(0, 200, (slices, 5, 12, 10)).astype(kind),
-            n_frames=np.full(slices, 5, np.int32),
-            pixel_spacing=(1.5, 1.5),
-            slice_thickness=8.0,
-            image_orientation=np.array([1.0, 0, 0, 0, 1, 0]),
-            image_position=np.zeros((slices, 3)),
-            trigger_time=np.zeros((slices, 5)),
-            intensity_window=(0.0, 255.0),
-        )
+        stacks[view] = stack_of(rng.integers(0, 200, (slices, 5, 12, 10)).astype(kind))
     return Study(*KEYS, stacks, StudyInfo("GE", "Optima", 1.5, "F", 61.0))
 
 

@@ -11,7 +11,7 @@ import pytest
 from preprocess.errors import MachineError
 from preprocess.store.ledger import STORED, Record, Row, write_ledger
 from preprocess.store.manifest import build_manifest, write_manifest
-from preprocess.store.study import CineStack, Study
+from preprocess.store.study import Study
 from preprocess.store.study_file import write_study
 from preprocess.store.views import View
 from preprocess.system.pool import Failed
@@ -20,6 +20,7 @@ from preprocess.verification.copies import COLUMNS
 from preprocess.verification.file_check import Task
 from preprocess.verification.problem import Check
 from preprocess.verification.verify import verify_stores
+from tests.support.stacks import stack_of
 
 KEYS = ("0" * 16, "1" * 16)
 
@@ -27,16 +28,7 @@ KEYS = ("0" * 16, "1" * 16)
 @pytest.fixture
 def store(tmp_path: Path) -> Path:
     folder = tmp_path / "store"
-    stack = CineStack(
-        pixels=np.random.default_rng(0).integers(0, 255, (1, 6, 16, 16)).astype(np.uint8),
-        n_frames=np.array([6], np.int32),
-        pixel_spacing=(2.0, 2.0),
-        slice_thickness=8.0,
-        image_orientation=np.array([1.0, 0, 0, 0, 1, 0]),
-        image_position=np.zeros((1, 3)),
-        trigger_time=np.zeros((1, 6)),
-        intensity_window=(0.0, 255.0),
-    )
+    stack = stack_of(np.random.default_rng(0).integers(0, 255, (1, 6, 16, 16)).astype(np.uint8))
     write_study(folder, Study(*KEYS, {View.CH4: stack}))
     write_manifest(folder, build_manifest(folder))
     write_ledger(folder, [Record("00", rows=(Row("00", *KEYS, "33", "4CH", 1.0, STORED),))])
