@@ -32,4 +32,4 @@ else:
         weights__video="load_pretrained",
     )
 
-__version__ = "0.3.0"
+__version__ = "0.4.0"

@@ -45,5 +45,6 @@ def run(args: argparse.Namespace) -> int:
     if findings.failures:
         say(f"{findings.failures} of {len(findings)} checks failed")
         return 1
-    say(f"next: sbatch slurm/pretrain.sbatch {escape(shlex.join(args.fit_arguments))}")
+    arguments = escape(shlex.join(args.fit_arguments))
+    say(f"next: cmr-clip fit {arguments}\non a cluster: sbatch slurm/pretrain.sbatch {arguments}")
     return 0

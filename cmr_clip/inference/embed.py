@@ -42,7 +42,7 @@ def embed_store(
         track: wraps the batches, for a progress bar.
 
     Returns:
-        A row per clip: study, patient, view, slice, e0 … e511.
+        A row per clip: study, patient, view, slice, e0 … e(E-1), E = 512 in the paper.
 
     Raises:
         CmrClipError: the weights were never trained to embed.

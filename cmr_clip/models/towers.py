@@ -1,4 +1,4 @@
-"""Two towers and their one-layer projections into a shared 512-d space."""
+"""Two towers and their one-layer projections into a shared space."""
 
 from __future__ import annotations
 

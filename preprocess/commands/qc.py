@@ -8,6 +8,7 @@ was measured is not measured again: an interrupted run goes on, and a page made 
 from __future__ import annotations
 
 import argparse
+import shlex
 from pathlib import Path
 
 from rich.markup import escape
@@ -48,5 +49,5 @@ def run(args: argparse.Namespace) -> int:
         say(f"  {reason}: {count:,}")
     say(f"Written: {escape(str(found.page))}, {escape(str(found.table))}")
     if len(outliers):
-        say(f"Next: cmr-preprocess inspect {outliers['study'].iloc[0]} --store STORE")
+        say(f"Next: cmr-preprocess inspect {outliers['study'].iloc[0]} --store {shlex.quote(str(args.store))}")
     return 0

@@ -45,7 +45,7 @@ def test_a_run_that_works_passes(name: str, cohort: Cohort, tmp_path: Path, caps
     out = capsys.readouterr().out
     assert set(lines(out).values()) == {"ok"}, out
     assert {"configuration", "store", "clips", "splits", "model", "training step", "memory"} <= set(lines(out))
-    assert f"next: sbatch slurm/pretrain.sbatch {' '.join(given)}" in out
+    assert f"next: cmr-clip fit {' '.join(given)}" in out
     assert not (tmp_path / "run").exists()
 
 
