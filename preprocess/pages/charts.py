@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from preprocess.pages.markup import Markup, element, join
-from preprocess.pages.svg import drawing, words
+from preprocess.pages.svg import LEAST, drawing, is_drawable, words
 
 __all__ = ["Bar", "DataSeries", "bar_chart", "line_chart", "nice_ticks", "scatter_chart", "share_chart"]
 
@@ -21,7 +21,7 @@ _WIDTH = 430
 
 @dataclass(frozen=True)
 class DataSeries:
-    """Points or a line, with the name that the legend shows; points that are not finite are left out."""
+    """Points or a line, with the name that the legend shows; points that cannot be drawn are left out."""
 
     name: str
     x: Sequence[float]
@@ -29,9 +29,8 @@ class DataSeries:
 
     @property
     def points(self) -> list[tuple[float, float]]:
-        """The points that can be drawn."""
-        pairs = zip(self.x, self.y, strict=True)
-        return [(x, y) for x, y in pairs if math.isfinite(x) and math.isfinite(y)]
+        """The points that can be drawn: numbers, and none beyond `MOST`."""
+        return [(x, y) for x, y in zip(self.x, self.y, strict=True) if is_drawable(x) and is_drawable(y)]
 
 
 @dataclass(frozen=True)
@@ -44,14 +43,22 @@ class Bar:
 
 
 def nice_ticks(low: float, high: float, about: int = 5) -> list[float]:
-    """Round numbers that span `low` to `high`."""
+    """Round numbers that span `low` to `high`, both drawable.
+
+    Raises:
+        ValueError: an end is no number or beyond `MOST`.
+    """
+    if not (is_drawable(low) and is_drawable(high)):
+        raise ValueError(f"an axis from {low} to {high} cannot be drawn")
+    least = 1e-9 * max(abs(low), abs(high))  # a span that the numbers of the axis still resolve
     if not high > low:
-        low, high = low - 0.5, high + 0.5
-    raw = (high - low) / about
-    magnitude = 10.0 ** math.floor(math.log10(raw))
-    step = next(factor * magnitude for factor in (1, 2, 2.5, 5, 10) if factor * magnitude >= raw)
+        low, high = low - max(0.5, least), high + max(0.5, least)
+    raw = max(high - low, least, LEAST) / about
+    power = math.floor(math.log10(raw))
+    magnitude = 10.0**power
+    step = next((factor * magnitude for factor in (1, 2, 2.5, 5) if factor * magnitude >= raw), 10 * magnitude)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    return [round(index * step, 10) for index in range(first, last + 1)]
+    return [round(index * step, max(10, 2 - power)) for index in range(first, max(last, first + 1) + 1)]
 
 
 @dataclass(frozen=True)
@@ -116,7 +123,7 @@ def line_chart(series: Sequence[DataSeries], x_name: str, y_name: str, *, from_z
     xs, ys = zip(*points, strict=True)
     x_ticks = nice_ticks(min(xs), max(xs))
     y_ticks = nice_ticks(0.0 if from_zero else min(ys), max(ys))
-    axes = _Axes(260, (min(xs), max(*xs, min(xs) + 1)), (y_ticks[0], y_ticks[-1]))
+    axes = _Axes(260, (min(xs), max(*xs, min(xs) + max(1.0, 1e-9 * abs(min(xs))))), (y_ticks[0], y_ticks[-1]))
     shapes = axes.grid(x_ticks, y_ticks)
     for number, group in enumerate(series):
         if group.points:
@@ -126,20 +133,22 @@ def line_chart(series: Sequence[DataSeries], x_name: str, y_name: str, *, from_z
 
 
 def bar_chart(bars: Sequence[Bar], y_name: str) -> Markup:
-    """Upright bars from 0 to 1, chance drawn as a mark across each."""
+    """Upright bars from 0 to 1, chance drawn as a mark across each; a value that is no number has a name and no bar."""
     axes = _Axes(280, (0.0, float(max(len(bars), 1))), (0.0, 1.0))
     shapes = axes.grid([], [0, 0.25, 0.5, 0.75, 1])
     base = axes.py(0)
     for number, bar in enumerate(bars):
-        left, right, top = axes.px(number + 0.24), axes.px(number + 0.76), axes.py(bar.value)
+        left, right = axes.px(number + 0.24), axes.px(number + 0.76)
         middle = (left + right) / 2
-        shapes += [
-            _rectangle(left, top, right - left, base - top, _said(bar, "by chance")),
-            words(middle, base + 18, bar.name, kind="name"),
-            words(middle, top - 6, f"{bar.value:.2f}", kind="value"),
-        ]
-        if bar.chance is not None:
-            y = axes.py(bar.chance)
+        shapes.append(words(middle, base + 18, bar.name, kind="name"))
+        if is_drawable(bar.value):
+            top = axes.py(min(max(bar.value, 0.0), 1.0))
+            shapes.append(_rectangle(left, top, right - left, base - top, _said(bar, "by chance")))
+            shapes.append(words(middle, top - 6, f"{bar.value:.2f}", kind="value"))
+        else:
+            shapes.append(words(middle, base - 6, "not defined", kind="value"))
+        if bar.chance is not None and is_drawable(bar.chance):
+            y = axes.py(min(max(bar.chance, 0.0), 1.0))
             shapes.append(element("path", class_="chance", d=f"M{axes.px(number + 0.12)} {y}H{axes.px(number + 0.88)}"))
     return join([_chance_key("this run", "chance", bars), axes.drawn(shapes, ("", y_name), y_name)])
 
@@ -147,19 +156,21 @@ def bar_chart(bars: Sequence[Bar], y_name: str) -> Markup:
 def share_chart(bars: Sequence[Bar], title: str, equal: str) -> Markup:
     """Lying bars with their values written out; `chance` marks what `equal` says."""
     row, top = 30, 8
-    longest = max([bar.value for bar in bars] + [bar.chance or 0 for bar in bars] + [1e-9])
+    lengths = [[max(0.0, x) if x is not None and is_drawable(x) else None for x in (b.value, b.chance)] for b in bars]
+    longest = max([length or 0.0 for pair in lengths for length in pair] + [1e-9])
     scale = 300 / longest
     shapes = []
-    for number, bar in enumerate(bars):
+    for number, (bar, (value, chance)) in enumerate(zip(bars, lengths, strict=True)):
         y = top + number * row
-        end = max(bar.value, bar.chance or 0) * scale
+        end = max(value or 0.0, chance or 0.0) * scale
+        said = "not defined" if value is None else f"{bar.value:.0%}"
         shapes += [
             words(44, y + 19, bar.name, kind="name", anchor="end"),
-            _rectangle(54, y + 6, bar.value * scale, 18, _said(bar, equal)),
-            words(round(63 + end, 1), y + 19, f"{bar.value:.0%}", kind="value", anchor="start"),
+            _rectangle(54, y + 6, (value or 0.0) * scale, 18, _said(bar, equal)),
+            words(round(63 + end, 1), y + 19, said, kind="value", anchor="start"),
         ]
-        if bar.chance is not None:
-            shapes.append(element("path", class_="chance", d=f"M{54 + bar.chance * scale:.1f} {y + 2}v26"))
+        if chance is not None:
+            shapes.append(element("path", class_="chance", d=f"M{54 + chance * scale:.1f} {y + 2}v26"))
     return join([_chance_key("attention", equal, bars), drawing(_WIDTH, top * 2 + row * len(bars), title, *shapes)])
 
 

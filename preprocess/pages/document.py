@@ -51,12 +51,12 @@ def document(title: str, body: Markup, *, style: str, program: Program | None = 
         element("meta", name="referrer", content="no-referrer"),
         element("link", rel="icon", href="data:,"),
         element("title", title),
-        element("style", _inline(style)),
+        Markup(f"<style>{_inline(style)}</style>"),  # `element` refuses both tags everywhere else
     ]
     parts = [body]
     if program:
-        parts.append(element("script", Markup(safe_json(program.data)), type="application/json", id="data"))
-        parts.append(element("script", _inline(program.script)))
+        parts.append(Markup(f'<script type="application/json" id="data">{safe_json(program.data)}</script>'))
+        parts.append(Markup(f"<script>{_inline(program.script)}</script>"))
     page = element("html", element("head", join(head)), element("body", join(parts)), lang="en")
     return f"<!doctype html>\n{page}\n"
 

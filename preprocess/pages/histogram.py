@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
 
 from preprocess.pages.markup import Markup, element
-from preprocess.pages.svg import chart_figure, drawing, words
+from preprocess.pages.svg import LEAST, chart_figure, drawing, is_drawable, words
 from preprocess.pages.table_markup import share, short_number
 
 __all__ = ["histogram"]
@@ -26,10 +25,10 @@ def histogram(title: str, unit: str, counts: Mapping[float, int] | Mapping[int, 
     Args:
         title: what is counted.
         unit: of the values; may be empty.
-        counts: how often each value occurs; values that are not finite are left out.
+        counts: how often each value occurs; values that cannot be drawn (see `svg.is_drawable`) are left out.
     """
-    known = sorted((float(value), count) for value, count in counts.items() if math.isfinite(value))
-    if not any(count for _, count in known):
+    known = sorted((float(value), count) for value, count in counts.items() if count > 0 and is_drawable(value))
+    if not known:
         return chart_figure(title, element("p", "unknown for all", class_="soft"), unit=unit)
     values = np.array([value for value, _ in known])
     weights = np.array([count for _, count in known], dtype=np.float64)
@@ -50,7 +49,8 @@ def _columns(values: _Numbers, weights: _Numbers) -> list[Markup]:
     """A column per bin that is not empty, each naming its span and count to the pointer."""
     # Few values keep a bin each where they are evenly spaced.
     low, high = float(values[0]), float(values[-1])
-    step = float(np.diff(values).min()) if len(values) > 1 else 1.0
+    least = max(LEAST, 1e-9 * max(abs(low), abs(high)))  # a step that the edges still resolve
+    step = max(float(np.diff(values).min()), least) if len(values) > 1 else max(1.0, least)
     n_bins = min(_MAX_BINS, max(1, round((high - low) / step) + 1))
     margin = step / 2
     if n_bins == _MAX_BINS:

@@ -11,7 +11,10 @@ from importlib.resources import files
 __all__ = ["Markup", "data_url", "element", "fill_template", "join", "read_template"]
 
 _CHILDLESS = frozenset({"circle", "img", "line", "link", "meta", "path", "rect"})
-_ADDRESSES = frozenset({"href", "src"})
+_ADDRESSES = frozenset({"href", "src", "poster"})
+_TAG, _ATTRIBUTE = re.compile(r"[a-z][a-z0-9]*", re.I), re.compile(r"[a-z][a-z0-9-]*", re.I)
+_TAGS_REFUSED = frozenset({"base", "embed", "form", "frame", "iframe", "object", "script", "style"})
+_ATTRIBUTES_REFUSED = frozenset({"action", "background", "formaction", "ping", "srcdoc", "srcset", "style"})
 _SLOT = re.compile(r"\{\{(\w+)\}\}")
 
 
@@ -30,12 +33,18 @@ def element(name: str, /, *children: str, **attributes: object) -> Markup:
         attributes: their values are escaped, None leaves one out; `class_` is `class`, `aria_label` is `aria-label`.
 
     Raises:
-        ValueError: an attribute that holds a program or a style, or an address that leads off the page and its folder.
+        ValueError: no name of a tag or attribute; a tag that runs, styles, embeds or sends something; an attribute that
+            holds a program or a style, or an address that leads off the page and its folder.
     """
+    if not _TAG.fullmatch(name) or name.lower() in _TAGS_REFUSED:
+        raise ValueError(f"<{name[:40]}> has no place on a page")
     named = {key.rstrip("_").replace("_", "-"): str(value) for key, value in attributes.items() if value is not None}
     for key, value in named.items():
-        if key.startswith("on") or key in ("style", "srcdoc") or (key in _ADDRESSES and not _is_local(value)):
-            raise ValueError(f"{key}={value[:40]!r} has no place on a page")
+        lower = key.lower()
+        refused = lower.startswith("on") or lower in _ATTRIBUTES_REFUSED or not _ATTRIBUTE.fullmatch(key)
+        refreshes = lower == "http-equiv" and value.strip().lower() != "content-security-policy"
+        if refused or refreshes or (lower in _ADDRESSES and not _is_local(value)):
+            raise ValueError(f"{key[:40]}={value[:40]!r} has no place on a page")
     written = "".join(f' {key}="{escape(value)}"' for key, value in named.items())
     if name in _CHILDLESS and not children:
         return Markup(f"<{name}{written}/>")

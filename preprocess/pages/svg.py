@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 from preprocess.pages.markup import Markup, element
 
-__all__ = ["chart_figure", "drawing", "words"]
+__all__ = ["LEAST", "MOST", "chart_figure", "drawing", "is_drawable", "words"]
+
+LEAST, MOST = 1e-150, 1e150
+"""Size of the smallest difference and of the largest number that a chart draws: their ratios stay finite."""
+
+
+def is_drawable(value: float) -> bool:
+    """Whether a value has a place on an axis: it is a number, and none beyond `MOST`."""
+    return math.isfinite(value) and abs(value) <= MOST
 
 
 def drawing(width: float, height: float, label: str, *shapes: str) -> Markup:

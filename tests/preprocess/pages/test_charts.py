@@ -69,3 +69,36 @@ def test_a_histogram_counts_every_value_once(counts: dict[float, int]) -> None:
     columns = [int(number.replace(",", "")) for number in re.findall(r": ([\d,]+) \(", page.text)]
     assert sum(columns) == sum(counts.values())
     assert HOSTILE in page.text
+
+
+ODD = [0.0, 1.0, 1 + 1e-15, -1.0, 1e17, -1e17, 1e150, 1e308, -1e308, 1e-12, 3e-12, 5e-324, NAN, math.inf, -math.inf]
+
+
+@pytest.mark.parametrize("first", ODD)
+def test_any_number_makes_a_chart_without_undefined_places(first: float) -> None:
+    for second in ODD:
+        series = [DataSeries("a", [first, second], [second, first]), DataSeries("b", [first], [second])]
+        bars = [Bar("a", first, second), Bar("b", second)]
+        charts = [
+            scatter_chart(series, "x", "y"),
+            line_chart(series, "x", "y"),
+            line_chart(series, "x", "y", from_zero=True),
+            bar_chart(bars, "y"),
+            share_chart(bars, "y", "equal"),
+            histogram("t", "mm", {first: 1, second: 2, 0.5: 3}),
+        ]
+        for chart in charts:
+            assert not re.findall(r'="[^"]*\b(?:nan|inf)\b[^"]*"', chart), (first, second)
+
+
+def test_a_bar_without_a_value_says_so() -> None:
+    assert "not defined" in bar_chart([Bar("AUROC", NAN)], "score")
+    assert "not defined" in share_chart([Bar("SAX", NAN)], "attention", "equal")
+    assert "not defined" not in bar_chart([Bar("AUROC", 0.0)], "score")
+
+
+@pytest.mark.parametrize(("low", "high"), [(0, 1), (5, 5), (1e17, 1e17), (1e-12, 3e-12), (-1e150, 1e150), (0, 5e-324)])
+def test_ticks_rise_and_span_the_values(low: float, high: float) -> None:
+    ticks = nice_ticks(low, high)
+    assert ticks == sorted(set(ticks)) and 2 <= len(ticks) <= 12
+    assert ticks[0] <= low and high <= ticks[-1]

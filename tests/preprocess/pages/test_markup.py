@@ -51,6 +51,16 @@ def test_markup_that_was_glued_is_text_again() -> None:
         {"src": "//example.org/a.png"},
         {"src": "\\\\host\\share"},
         {"href": "data:text/html,x"},
+        {"HREF": "javascript:alert(1)"},
+        {"ONCLICK": "alert(1)"},
+        {"onClick": "alert(1)"},
+        {"srcset": "https://example.org 2x"},
+        {"action": "https://example.org"},
+        {"formaction": "#"},
+        {"http_equiv": "refresh", "content": "0;url=https://example.org"},
+        {"a b": "c"},
+        {"x><script": "c"},
+        {"": "c"},
     ],
 )
 def test_attributes_that_run_or_fetch_are_refused(attributes: dict[str, str]) -> None:
@@ -61,6 +71,12 @@ def test_attributes_that_run_or_fetch_are_refused(attributes: dict[str, str]) ->
 @pytest.mark.parametrize("address", ["#top", "map/explorer.html", "data:image/webp;base64,AAAA", "data:,"])
 def test_addresses_within_the_page_and_beside_it_are_allowed(address: str) -> None:
     assert f'"{address}"' in element("a", href=address)
+
+
+@pytest.mark.parametrize("tag", ["script", "STYLE", "iframe", "form", "object", "base", "a><script", "a b", "", "1"])
+def test_tags_that_run_embed_or_send_are_refused(tag: str) -> None:
+    with pytest.raises(ValueError, match="has no place on a page"):
+        element(tag, "x")
 
 
 def test_a_program_and_its_data_come_back_as_they_were() -> None:
