@@ -10,7 +10,7 @@ from typing import Any
 
 from cmr_clip.demo.figures import attention_figure, lvef_figure, retrieval_figure, sample_hearts, training_figures
 from cmr_clip.explore.variables import label_of
-from preprocess.pages.document import document, write_page
+from preprocess.pages.documents import document, write_page
 from preprocess.pages.markup import Markup, data_url, element, join
 from preprocess.pages.strips import beating_hearts
 from preprocess.pages.style import style_sheet

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from cmr_clip.encoders.mvit.presets import mvit_b_16x4 as mvit_b_16x4
     from cmr_clip.encoders.mvit.presets import mvit_b_32x3 as mvit_b_32x3
     from cmr_clip.encoders.mvit.presets import mvit_tiny as mvit_tiny
+    from cmr_clip.encoders.protocol import ClipShape as ClipShape
+    from cmr_clip.encoders.protocol import Recognised as Recognised
+    from cmr_clip.encoders.protocol import Renamed as Renamed
+    from cmr_clip.encoders.protocol import Resized as Resized
     from cmr_clip.encoders.protocol import VideoEncoder as VideoEncoder
     from cmr_clip.encoders.registry import kinds as kinds
     from cmr_clip.encoders.registry import register as register
@@ -22,6 +26,6 @@ else:
         bert="BertTextEncoder",
         mvit__mvit="MViT",
         mvit__presets="mvit_b_16x4 mvit_b_32x3 mvit_tiny",
-        protocol="VideoEncoder",
+        protocol="ClipShape Recognised Renamed Resized VideoEncoder",
         registry="kinds register registered",
     )

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from cmr_clip.explore.chart_map import ChartMap, Unit
 from cmr_clip.explore.mapped import Cohort
 from cmr_clip.explore.variables import Variable
-from preprocess.pages.document import Program, document, write_page
+from preprocess.pages.documents import Program, document, write_page
 from preprocess.pages.markup import fill_template, read_template
 from preprocess.pages.strips import Strip
 from preprocess.pages.style import style_sheet

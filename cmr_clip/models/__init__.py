@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from cmr_clip.models.heads import BinaryHead as BinaryHead
     from cmr_clip.models.heads import Head as Head
     from cmr_clip.models.heads import RegressionHead as RegressionHead
+    from cmr_clip.models.heads import class_index as class_index
     from cmr_clip.models.mil import BagOutput as BagOutput
     from cmr_clip.models.mil import GatedAttentionMIL as GatedAttentionMIL
     from cmr_clip.models.study_model import StudyModel as StudyModel
@@ -26,7 +27,7 @@ else:
         __name__,
         chunked="encode_in_chunks",
         head_registry="register_head registered_head",
-        heads="BinaryHead Head RegressionHead",
+        heads="BinaryHead Head RegressionHead class_index",
         mil="BagOutput GatedAttentionMIL",
         study_model="StudyModel StudyResult",
         towers="ContrastiveModel Embeddings VideoTower",

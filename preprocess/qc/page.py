@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from preprocess import __version__
-from preprocess.pages.document import document
+from preprocess.pages.documents import document
 from preprocess.pages.markup import Markup, element, join
 from preprocess.pages.style import style_sheet
 from preprocess.pages.table_markup import share

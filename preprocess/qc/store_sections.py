@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from itertools import chain
 
-from preprocess.pages.histogram import histogram
+from preprocess.pages.histograms import histogram
 from preprocess.pages.markup import Markup, element, join
 from preprocess.pages.table_markup import bar_table
 from preprocess.qc.page_content import Report

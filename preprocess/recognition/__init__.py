@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 from preprocess.faces import face
 
 if TYPE_CHECKING:
+    from preprocess.recognition.name_table import JudgedName as JudgedName
+    from preprocess.recognition.name_table import JudgedNames as JudgedNames
+    from preprocess.recognition.name_table import judge_names as judge_names
     from preprocess.recognition.names import Decision as Decision
     from preprocess.recognition.recognise import described as described
     from preprocess.recognition.site_rules import SiteRule as SiteRule
@@ -14,6 +17,7 @@ if TYPE_CHECKING:
 else:
     __all__, __getattr__, __dir__ = face(
         __name__,
+        name_table="JudgedName JudgedNames judge_names",
         names="Decision",
         recognise="described",
         site_rules="SiteRule SiteRules",

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from preprocess.reports.index import write_sentences as write_sentences
     from preprocess.reports.language.language import Language as Language
     from preprocess.reports.language.registry import known_languages as known_languages
+    from preprocess.reports.language.registry import language_named as language_named
     from preprocess.reports.language.registry import register_language as register_language
     from preprocess.reports.language.registry import registered_language as registered_language
     from preprocess.reports.matching import IdColumns as IdColumns
@@ -30,7 +31,7 @@ else:
         __name__,
         index="SentenceIndex read_sentences write_sentences",
         language__language="Language",
-        language__registry="known_languages register_language registered_language",
+        language__registry="known_languages language_named register_language registered_language",
         matching="IdColumns ReportTable",
         splitting="RuleSplitter Splitter StanzaSplitter choose_splitter split_sentences",
         tokenise="IndexedReports index_reports",

@@ -8,8 +8,8 @@ import re
 import pytest
 
 from preprocess.pages.charts import Bar, DataSeries, bar_chart, line_chart, nice_ticks, scatter_chart, share_chart
-from preprocess.pages.document import document
-from preprocess.pages.histogram import histogram
+from preprocess.pages.documents import document
+from preprocess.pages.histograms import histogram
 from preprocess.pages.markup import Markup
 from tests.support.pages import HOSTILE, ParsedPage, assert_inert
 

@@ -12,7 +12,7 @@ import pytest
 
 import cmr_clip
 import preprocess
-from preprocess.pages.document import Program, document, safe_json
+from preprocess.pages.documents import Program, document, safe_json
 from preprocess.pages.markup import Markup, element, fill_template, join
 from preprocess.pages.strips import Strip, beating_hearts
 from preprocess.pages.style import style_sheet
