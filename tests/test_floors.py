@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.paths import ROOT
-from tests.support.source_tree import PACKAGES, Import, circles, imports_of, modules_of
+from tests.support.source_tree import PACKAGES, Import, circles, imports_in, imports_of, modules_of
 
 FLOORS = {
     "preprocess": (
@@ -100,6 +100,48 @@ def test_imports_go_down_only(package: str) -> None:
     assert not wrong, "\n".join(
         f"{found}: {floor(found.target) or 'the face'} stands above {floor(found.importer)}" for found in wrong
     )
+
+
+IMPORTING_BY_NAME = {
+    "preprocess/faces.py",  # faces; `source_tree` reads their imports for type checkers
+    "preprocess/commands/registry.py",  # the chosen command alone
+    "cmr_clip/encoders/registry.py",  # kinds, by the names that files state
+    "preprocess/inspection/films.py",  # libraries without types
+    "preprocess/dicom/decoders.py",
+}
+
+
+def test_few_modules_import_by_name() -> None:
+    """What these import cannot be read from their source, so they are few and known."""
+    asked = ("import_module(", "__import__(", "spec_from_file_location(", " exec(")
+    texts = {path: (ROOT / path).read_text(encoding="utf-8") for path in all_paths()}
+    assert {path for path, text in texts.items() if any(word in text for word in asked)} == IMPORTING_BY_NAME
+
+
+def all_paths() -> list[str]:
+    return [path.relative_to(ROOT).as_posix() for package in PACKAGES for path in modules_of(package).values()]
+
+
+def test_no_import_hides() -> None:
+    """The reader of imports sees through a face, a function, a name in a text, and the negation of TYPE_CHECKING."""
+    file = ROOT / "preprocess" / "hidden.py"
+    text = """
+from typing import TYPE_CHECKING
+if TYPE_CHECKING:
+    from preprocess.cli import main
+if not TYPE_CHECKING:
+    import torch
+PLACE = "preprocess.conversion.run"
+def late():
+    from preprocess.store import read_manifest
+"""
+    statements = imports_in("preprocess.hidden", file, text)
+    assert {(found.target, found.is_for_types) for found in statements if found.target != "typing"} == {
+        ("preprocess.cli", True),
+        ("torch", False),
+        ("preprocess.conversion.run", False),
+        ("preprocess.store.manifest", False),
+    }
 
 
 def test_preprocess_stands_alone() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.support.paths import ROOT
 
-__all__ = ["PACKAGES", "Import", "circles", "imports_of", "modules_of", "public_names"]
+__all__ = ["PACKAGES", "Import", "circles", "face_of", "imports_in", "imports_of", "modules_of", "public_names"]
 
 PACKAGES = ("preprocess", "cmr_clip")
 
@@ -23,7 +23,8 @@ class Import:
         path: of the file, from the root of the checkout.
         line: of the statement.
         importer: dotted name of the module; a package's is that of its folder.
-        target: dotted name of what is imported: a module of ours where there is one of that name.
+        target: dotted name of what is imported: a module of ours where there is one of that name; for what a face
+            shows, the module that the face fetches it from.
         name: what is taken out of the module; empty for the module itself.
         is_for_types: under `if TYPE_CHECKING`.
     """
@@ -60,26 +61,58 @@ def _is_module(name: str) -> bool:
 @cache
 def imports_of(package: str) -> tuple[Import, ...]:
     """Every import statement of a package, also inside functions and for types only; of ours and of others."""
-    return tuple(found for name, path in modules_of(package).items() for found in _imports(name, path))
+    files = modules_of(package).items()
+    return tuple(found for name, path in files for found in imports_in(name, path, path.read_text(encoding="utf-8")))
 
 
-def _imports(importer: str, path: Path) -> Iterator[Import]:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    checks = [node for node in ast.walk(tree) if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)]
-    for_types = {id(inner) for check in checks for statement in check.body for inner in ast.walk(statement)}
+def imports_in(importer: str, path: Path, text: str) -> Iterator[Import]:
+    """Every import statement of a module, given its text."""
+    tree = ast.parse(text)
+    for_types = {id(inner) for block in _blocks_for_types(tree) for inner in ast.walk(block)}
     shown = path.relative_to(ROOT).as_posix()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             taken = [(alias.name, "") for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             assert not node.level, f"{shown}:{node.lineno}: imports are written in full"
-            module = node.module or ""
-            whole = {alias.name: f"{module}.{alias.name}" for alias in node.names}
-            taken = [(full, "") if _is_module(full) else (module, name) for name, full in whole.items()]
+            taken = [_place(node.module or "", alias.name) for alias in node.names]
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and _is_of_ours(node.value):
+            taken = [(node.value, "")]  # for `import_module`, or a table of places
         else:
             continue
         for target, name in taken:
             yield Import(shown, node.lineno, importer, target, name, id(node) in for_types)
+
+
+def _blocks_for_types(tree: ast.Module) -> list[ast.stmt]:
+    """What stands under `if TYPE_CHECKING:`; its `else:` runs, as does what stands under `if not TYPE_CHECKING:`."""
+    checks = [node for node in ast.walk(tree) if isinstance(node, ast.If)]
+    known = ("TYPE_CHECKING", "typing.TYPE_CHECKING")
+    return [statement for check in checks if ast.unparse(check.test) in known for statement in check.body]
+
+
+def _place(module: str, name: str) -> tuple[str, str]:
+    """Where `from module import name` goes: a module of ours, or one and a name that is taken out of it."""
+    if _is_module(f"{module}.{name}"):
+        return f"{module}.{name}", ""
+    return face_of(module).get(name, module), name
+
+
+def _is_of_ours(text: str) -> bool:
+    return (
+        text.partition(".")[0] in PACKAGES and "." in text and text.replace(".", "").isidentifier() and _is_module(text)
+    )
+
+
+@cache
+def face_of(package: str) -> dict[str, str]:
+    """The names that a package's face shows, with the module that each comes from; empty where there is no face."""
+    file = ROOT.joinpath(*package.split("."), "__init__.py")
+    if package.partition(".")[0] not in PACKAGES or not file.is_file():
+        return {}
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    statements = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    return {alias.name: str(node.module) for node in statements for alias in node.names}
 
 
 def circles(graph: Mapping[str, set[str]]) -> list[list[str]]:
