@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
+
+from preprocess.commands.console import console
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -24,8 +27,28 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the steps, then write the summary and the report."""
-    from cmr_clip.demo.pipeline import run_demo
-    from cmr_clip.demo.plan import DemoPlan
+    from cmr_clip.demo import DemoPlan, run_demo
 
     folder = args.out or Path("runs/demo" if args.patients == 96 else f"runs/demo-{args.patients}")
-    return run_demo(DemoPlan(run=folder, patients=args.patients, seed=args.seed, real=args.real))
+    plan = DemoPlan(run=folder, patients=args.patients, seed=args.seed, real=args.real)
+    say = console().print
+    done = run_demo(plan, lambda line: say(line, markup=False))
+    for line in _numbers(done.summary):
+        say(line)
+    say(f"\nwrote {done.summary_file}\nwrote {done.report}\nopen {done.report} in a browser, then {done.explorer}")
+    if done.not_reached:
+        say(f"[bold]not reached: {'; '.join(done.not_reached)}[/bold]", markup=True)
+    return 1 if done.not_reached else 0
+
+
+def _numbers(summary: dict[str, Any]) -> list[str]:
+    retrieval, lvef = summary["retrieval"], summary["lvef"]
+    minutes = sum(summary["seconds"].values()) / 60
+    return [
+        f"\n{summary['n_studies']} studies, {summary['n_clips']} clips, {minutes:.1f} minutes in all",
+        f"retrieval of {retrieval['n']:.0f} held-out studies: R@5 {retrieval['r_at_5']:.2f} "
+        f"(chance {retrieval['chance_at_5']:.2f}), R@1 {retrieval['r_at_1']:.2f} "
+        f"(chance {retrieval['chance_at_1']:.2f})",
+        f"LVEF error on held-out patients: {lvef['mae_pretrained']:.1f} points pretrained, "
+        f"{lvef['mae_baseline']:.1f} without pretraining, {lvef['mae_mean_predictor']:.1f} predicting the mean",
+    ]

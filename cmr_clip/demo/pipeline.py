@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from cmr_clip.demo.plan import DemoPlan, demo_steps
@@ -11,19 +14,38 @@ from cmr_clip.demo.report import write_demo_report
 from cmr_clip.demo.runner import run_steps
 from cmr_clip.demo.summary import summarise
 from cmr_clip.errors import CmrClipError
-from preprocess.commands.console import console
 from preprocess.system.files import write_text
 
-__all__ = ["run_demo"]
+__all__ = ["DemoResult", "run_demo"]
 
 _SMALLEST = 20
 
 
-def run_demo(plan: DemoPlan) -> int:
-    """Run everything.
+@dataclass(frozen=True)
+class DemoResult:
+    """What a demo came to.
 
-    Returns:
-        0, or 1 when a check of the full-scale demo failed.
+    Attributes:
+        summary: every number, as written.
+        summary_file: `summary.json`.
+        report: the page of the run.
+        explorer: the page of the map.
+        not_reached: what a demo of full size should reach and did not; nothing for other sizes.
+    """
+
+    summary: dict[str, Any]
+    summary_file: Path
+    report: Path
+    explorer: Path
+    not_reached: tuple[str, ...]
+
+
+def run_demo(plan: DemoPlan, tell: Callable[[str], None] = lambda line: None) -> DemoResult:
+    """Run everything; steps print what the commands that they are print.
+
+    Args:
+        plan: folder, size, seed, and real studies if any.
+        tell: hears the title and the command of each step.
 
     Raises:
         CmrClipError: too few patients, no such folder of real studies, or a step failed.
@@ -35,32 +57,10 @@ def run_demo(plan: DemoPlan) -> int:
     # A key that follows from the seed, so that everybody gets the same splits; simulated people need no secret.
     write_text(plan.key, hashlib.sha256(f"cmr-clip demo {plan.seed}".encode()).hexdigest() + "\n", mode=0o600)
     steps = demo_steps(plan)
-    seconds = run_steps(steps, plan.run)
+    seconds = run_steps(steps, plan.run, tell)
     summary = summarise(plan, steps, seconds)
-    path = plan.run / "summary.json"
-    write_text(path, json.dumps(summary, indent=2) + "\n")
+    file = plan.run / "summary.json"
+    write_text(file, json.dumps(summary, indent=2) + "\n")
+    failed = [name for name, passed in summary["checks"].items() if not passed] if plan.full_scale else []
     report = write_demo_report(summary, plan.run)
-    _tell(summary)
-    say = console().print
-    say(f"\nwrote {path}\nwrote {report}\nopen {report} in a browser, then {plan.run}/map/explorer.html")
-    failed = [name for name, passed in summary["checks"].items() if not passed]
-    if failed and plan.full_scale:
-        say(f"[bold]not reached: {'; '.join(failed)}[/bold]", markup=True)
-        return 1
-    return 0
-
-
-def _tell(summary: dict[str, Any]) -> None:
-    retrieval, lvef = summary["retrieval"], summary["lvef"]
-    say = console().print
-    minutes = sum(summary["seconds"].values()) / 60
-    say(f"\n{summary['n_studies']} studies, {summary['n_clips']} clips, {minutes:.1f} minutes in all")
-    say(
-        f"retrieval of {retrieval['n']:.0f} held-out studies: R@5 {retrieval['r_at_5']:.2f} "
-        f"(chance {retrieval['chance_at_5']:.2f}), R@1 {retrieval['r_at_1']:.2f} "
-        f"(chance {retrieval['chance_at_1']:.2f})"
-    )
-    say(
-        f"LVEF error on held-out patients: {lvef['mae_pretrained']:.1f} points pretrained, "
-        f"{lvef['mae_baseline']:.1f} without pretraining, {lvef['mae_mean_predictor']:.1f} predicting the mean"
-    )
+    return DemoResult(summary, file, report, plan.run / "map" / "explorer.html", tuple(failed))

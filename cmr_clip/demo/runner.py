@@ -9,13 +9,12 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from cmr_clip.demo.plan import DemoStep
 from cmr_clip.errors import CmrClipError
-from preprocess.commands.console import console
 from preprocess.system.files import write_text
 
 __all__ = ["run_steps"]
@@ -24,8 +23,15 @@ _PATIENCE = 15.0  # seconds that an interrupted step has to put its files and wo
 _MODULES = {"cmr-preprocess": "preprocess", "cmr-clip": "cmr_clip"}
 
 
-def run_steps(steps: Sequence[DemoStep], run: Path) -> dict[str, float]:
+def run_steps(
+    steps: Sequence[DemoStep], run: Path, tell: Callable[[str], None] = lambda line: None
+) -> dict[str, float]:
     """Run every step that has not finished with the same command after the same run of the steps before it.
+
+    Args:
+        steps: in their order.
+        run: folder that keeps what was done.
+        tell: hears, step by step, its title, its command and whether it was done already.
 
     Returns:
         Seconds of each step, as measured when it ran.
@@ -36,14 +42,14 @@ def run_steps(steps: Sequence[DemoStep], run: Path) -> dict[str, float]:
     seconds: dict[str, float] = {}
     before: list[float] = []
     for number, step in enumerate(steps, 1):
-        console().print(f"\n[bold]{number}/{len(steps)} {step.title}[/bold]", markup=True)
-        console().print(f"$ {shlex.join(step.command)}", markup=False)
+        tell(f"\n{number}/{len(steps)} {step.title}")
+        tell(f"$ {shlex.join(step.command)}")
         # Records may outlive the run, and the command can hold a name in a path: its hash stands for it.
         fingerprint = hashlib.sha256("\0".join(step.command).encode()).hexdigest()
         wanted = {"command": fingerprint, "before": list(before)}
         record = _read(run, step)
         if record.get("finished") and _same(record, wanted):
-            console().print(f"already done, took {record['seconds']:.0f} s")
+            tell(f"already done, took {record['seconds']:.0f} s")
         else:
             record = _run(step, run, wanted, goes_on=_same(record, wanted))
         seconds[step.name] = round(record["seconds"], 1)

@@ -18,10 +18,9 @@ from rich.markup import escape
 from preprocess.commands.console import console, progress_bar
 from preprocess.commands.store_options import Bars, add_scale_options, add_store_options, checked_job, report
 from preprocess.errors import PreprocessError
-from preprocess.labels.labelling import write_labels
-from preprocess.labels.splits import write_splits
 from preprocess.legacy.importer import import_legacy
-from preprocess.legacy.master import MasterTable, read_master
+from preprocess.legacy.master import read_master
+from preprocess.legacy.master_tables import MasterTables, write_master_tables
 from preprocess.legacy.study_import import LegacyJob
 from preprocess.legacy.view_map import Names, read_view_map
 from preprocess.recognition.site_rules import SiteRules
@@ -65,26 +64,22 @@ def run(args: argparse.Namespace) -> int:
     if math.isnan(args.pixel_spacing):
         console().print("Pixel size, positions and times are unknown: sizes in mm cannot be measured in this store.")
     if master:
-        _tables(args, master, legacy)
+        files = {"labels": args.labels, "splits": args.splits}
+        _tell(write_master_tables(master, args.out, legacy.job.key, args.columns, **files, overwrite=args.overwrite))
     else:
         name = escape(str(args.out))
         console().print(f"Next: cmr-preprocess splits --store {name} --out splits.csv")
     return 0
 
 
-def _tables(args: argparse.Namespace, master: MasterTable, legacy: LegacyJob) -> None:
+def _tell(tables: MasterTables) -> None:
     say = console().print
-    columns = args.columns or list(master.binary)
-    if not args.columns and master.others:
-        say(f"not taken as targets: {', '.join(master.others)} (name them with --columns)", markup=False)
-    if columns:
-        out = args.labels or args.out.parent / "labels.csv"
-        written = write_labels(master.labels(columns), args.out, out, key=legacy.job.key, overwrite=args.overwrite)
-        for line in account_summary(written.accounts):
+    if tables.left_out:
+        say(f"not taken as targets: {', '.join(tables.left_out)} (name them with --columns)", markup=False)
+    if tables.labels:
+        for line in account_summary(tables.labels.accounts):
             say(line, markup=False)
-        say(f"wrote {out} and {written.ledger}", markup=False)
-    if "split" in master.rows[0]:
-        out = args.splits or args.out.parent / "splits.csv"
-        write_splits(out, master.splits(args.out, legacy.job.key), overwrite=args.overwrite)
-        say(f"wrote {out}", markup=False)
+        say(f"wrote {tables.labels_file} and {tables.labels.ledger}", markup=False)
+    if tables.splits_file:
+        say(f"wrote {tables.splits_file}", markup=False)
     say("Next: cmr-clip fit --config configs/demo/pretrain.yaml", markup=False)

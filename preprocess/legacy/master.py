@@ -44,6 +44,11 @@ class MasterTable:
         """Columns that may be targets too, if the user says so."""
         return tuple(name for name in self._columns() if name not in self.binary)
 
+    @property
+    def has_splits(self) -> bool:
+        """Whether it has a column `split`."""
+        return "split" in self.rows[0]
+
     def _columns(self) -> list[str]:
         known = (_IDS.patient, _IDS.study, *_OTHERS)
         return [name for name in self.rows[0] if name and name not in known]
