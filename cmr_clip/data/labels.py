@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from cmr_clip.errors import CmrClipError
-from preprocess.labels.table import read_labels
+from preprocess.labels.table import read_cells
 
 __all__ = ["LabelTarget", "StudyLabels", "numbers_of", "truth_of"]
 
@@ -29,8 +29,8 @@ class LabelTarget(Protocol):
     def takes(self) -> str:
         """What its label cells hold, in words."""
 
-    def truth(self, *cells: float | str) -> float | Sequence[float] | None:
-        """The truth of a study from its cells, none of them empty; None where the target does not take them."""
+    def truth(self, *cells: str) -> float | Sequence[float] | None:
+        """The truth of a study from its cells as written, none of them empty; None where it does not take them."""
 
 
 class StudyLabels:
@@ -73,7 +73,7 @@ def truth_of(path: Path, targets: Sequence[LabelTarget]) -> StudyLabels:
         CmrClipError: a column is missing, or holds cells that its target does not take; names no study.
         PreprocessError: the file is no label file.
     """
-    table = read_labels(path)
+    table = read_cells(path)
     truth: dict[str, Tensor] = {}
     for target in targets:
         missing = [name for name in target.columns if name not in table.columns]
@@ -91,6 +91,11 @@ def truth_of(path: Path, targets: Sequence[LabelTarget]) -> StudyLabels:
                 f"it takes {target.takes}; correct the others or leave them empty",
             )
         values = torch.tensor(taken, dtype=torch.float32)
+        if not bool(values.isfinite().all()):
+            raise CmrClipError(
+                f"{path}: the truth that target {target.target!r} makes of its labels is not finite",
+                "correct its labels, or the head's method truth",
+            )
         truth[target.target] = torch.full((len(cells), *values.shape[1:]), torch.nan)
         truth[target.target][full] = values
     return StudyLabels([str(study) for study in table.index], truth)

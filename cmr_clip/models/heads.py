@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 import torch
@@ -20,6 +21,7 @@ from torchmetrics import MeanAbsoluteError, MetricCollection
 from cmr_clip.errors import CmrClipError
 from cmr_clip.metrics.ranking import DefinedAUROC, DefinedAveragePrecision
 from cmr_clip.models.mil import BagOutput
+from preprocess.labels.table import number_in
 
 __all__ = ["BinaryHead", "Head", "HeadInput", "RegressionHead", "class_index", "inputs_of"]
 
@@ -37,13 +39,22 @@ class Head(nn.Module, ABC):
         outputs: names of its S scores; without, there is one score that goes by the target's name.
 
     Raises:
-        ValueError: a width below 1, or a name twice.
+        CmrClipError: no target, a width below 1, or outputs that are no names, or hold a name twice.
     """
 
     def __init__(self, target: str, width: int = 1, outputs: Sequence[str] = ()) -> None:
         super().__init__()
-        if width < 1 or len(set(outputs)) < len(outputs):
-            raise ValueError(f"a head of width {width} with outputs {list(outputs)}")
+        if not isinstance(target, str) or not target.strip():
+            raise CmrClipError(f"a head has the target {target!r}", "name the label column that it predicts")
+        if width < 1:
+            raise CmrClipError(f"the head of target {target!r} has width {width}", "it needs at least 1 output")
+        if isinstance(outputs, str) or not all(isinstance(name, str) and name.strip() for name in outputs):
+            raise CmrClipError(
+                f"the head of target {target!r} has outputs {outputs!r}, which are no list of names",
+                'in YAML, put quotes around numbers and yes or no: ["1", "2"]',
+            )
+        if len(set(outputs)) < len(outputs):
+            raise CmrClipError(f"the head of target {target!r} names an output twice: {', '.join(outputs)}", "keep one")
         self.target = target
         self.width = width
         self.outputs = tuple(outputs)
@@ -58,14 +69,17 @@ class Head(nn.Module, ABC):
         """What its label cells hold, in words."""
         return "numbers"
 
-    def truth(self, *cells: float | str) -> float | Sequence[float] | None:
+    def truth(self, *cells: str) -> float | Sequence[float] | None:
         """The truth of a study from the cells of `columns`; studies with an empty cell have none and never come here.
 
+        Args:
+            cells: as written in the label file; `preprocess.labels.number_in` reads a number.
+
         Returns:
-            A number, the same number of numbers for each study, or None for cells that the head does not take.
+            A finite number, the same number of numbers for each study, or None for cells that the head does not take.
         """
         (cell,) = cells
-        return None if isinstance(cell, str) else cell
+        return number_in(cell)
 
     @property
     def score_names(self) -> tuple[str, ...]:
@@ -199,6 +213,17 @@ class BinaryHead(Head):
         self.register_buffer("pos_weight", torch.tensor(1.0))
 
     @property
+    def takes(self) -> str:
+        """Findings."""
+        return "0 and 1"
+
+    def truth(self, *cells: str) -> float | None:
+        """0 or 1; None for any other cell."""
+        (cell,) = cells
+        number = number_in(cell)
+        return number if number in (0.0, 1.0) else None
+
+    @property
     def prediction(self) -> str:
         """A probability, 0 to 1."""
         return "a probability"
@@ -244,18 +269,24 @@ class BinaryHead(Head):
         return {}
 
 
-def class_index(cell: float | str, classes: Sequence[str]) -> int | None:
+def class_index(cell: str, classes: Sequence[str]) -> int | None:
     """Which class a label cell names, for heads whose label column holds class names.
 
     Args:
-        cell: the name; a number counts as its shortest decimal form (`2`, not `2.0`).
+        cell: as written; the name itself, or the same number written otherwise (`2.0` for the class `2`).
         classes: names, in order.
 
     Returns:
-        From 0; None where no class goes by that name.
+        From 0; None where no class goes by that name, or where several are that number.
     """
-    name = cell if isinstance(cell, str) else f"{cell:g}"
-    return classes.index(name) if name in classes else None
+    if cell in classes:
+        return classes.index(cell)
+    if number_in(cell) is None:
+        return None
+    same = [
+        index for index, name in enumerate(classes) if number_in(name) is not None and Decimal(name) == Decimal(cell)
+    ]
+    return same[0] if len(same) == 1 else None
 
 
 class HeadInput(NamedTuple):

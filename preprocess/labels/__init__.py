@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from preprocess.labels.splits import read_splits as read_splits
     from preprocess.labels.splits import studies_of_split as studies_of_split
     from preprocess.labels.splits import write_splits as write_splits
+    from preprocess.labels.table import number_in as number_in
     from preprocess.labels.table import read_label as read_label
     from preprocess.labels.table import read_labels as read_labels
     from preprocess.labels.table import write_label_table as write_label_table
@@ -33,5 +34,5 @@ else:
         public="site_labels",
         readings="LabelTable report_labels table_labels",
         splits="SPLITS read_splits studies_of_split write_splits",
-        table="read_label read_labels write_label_table",
+        table="number_in read_label read_labels write_label_table",
     )

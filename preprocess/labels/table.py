@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,9 +15,10 @@ from preprocess.privacy.keys import check_keys
 from preprocess.system.files import write_text
 from preprocess.system.tables import csv_text, read_rows
 
-__all__ = ["read_label", "read_labels", "write_label_table"]
+__all__ = ["number_in", "read_cells", "read_label", "read_labels", "write_label_table"]
 
 _STUDY = "study"
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
 
 def write_label_table(
@@ -38,8 +41,8 @@ def write_label_table(
     write_text(path, text)
 
 
-def read_labels(path: Path) -> pd.DataFrame:
-    """A label file as a table indexed by study: numbers as float64, other columns as text; empty is missing.
+def read_cells(path: Path) -> pd.DataFrame:
+    """A label file as written, indexed by study: text without surrounding blanks; None where a cell is empty.
 
     Raises:
         PreprocessError: no `study` column, no target, keys that are not hashes, or a study twice.
@@ -55,10 +58,33 @@ def read_labels(path: Path) -> pd.DataFrame:
     if not frame.index.is_unique:
         raise PreprocessError(f"{path} lists a study more than once", "keep one row for each study")
     for name in frame.columns:
-        text = frame[name].str.strip().replace("", None)
-        numbers = pd.to_numeric(text, errors="coerce").astype("float64")
-        frame[name] = numbers if bool((numbers.isna() == text.isna()).all()) else text
+        frame[name] = frame[name].str.strip().replace("", None)
     return frame
+
+
+def read_labels(path: Path) -> pd.DataFrame:
+    """A label file as a table indexed by study: numbers as float64, other columns as text; empty is missing.
+
+    A column is one of numbers if every cell is (see `number_in`).
+
+    Raises:
+        PreprocessError: as `read_cells`.
+    """
+    frame = read_cells(path)
+    for name in frame.columns:
+        cells = [cell if isinstance(cell, str) else None for cell in frame[name]]
+        numbers = [None if cell is None else number_in(cell) for cell in cells]
+        if [number is None for number in numbers] == [cell is None for cell in cells]:
+            frame[name] = pd.Series(numbers, index=frame.index, dtype="float64")
+    return frame
+
+
+def number_in(cell: str) -> float | None:
+    """The number that a label cell writes in decimal; None for words, and for what is not finite (`inf`, `1e999`)."""
+    if not _NUMBER.fullmatch(cell):
+        return None
+    number = float(cell)
+    return number if math.isfinite(number) else None
 
 
 def read_label(path: Path, target: str) -> pd.Series[Any]:

@@ -53,7 +53,7 @@ class GroupHead(Head):
     takes = property(lambda self: f"one of {', '.join(self.outputs)}")
     prediction = property(lambda self: f"probabilities of {', '.join(self.outputs)}")
 
-    def truth(self, *cells: float | str) -> int | None:
+    def truth(self, *cells: str) -> int | None:
         return class_index(cells[0], self.outputs)
 
     def score_truth(self, truth: Tensor) -> Tensor:
