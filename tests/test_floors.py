@@ -60,6 +60,7 @@ FLOORS = {
         "losses",
         "tables",
         "shipped",
+        "descriptions",
         "errors",
     ),
 }

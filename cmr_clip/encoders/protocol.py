@@ -6,7 +6,6 @@ that differs between families is asked of the class here, so that no other part 
 
 from __future__ import annotations
 
-import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Any, ClassVar
 from torch import Tensor, nn
 
 from cmr_clip.clips.spec import ClipSpec
+from cmr_clip.descriptions import misfit
 from cmr_clip.errors import CheckpointMismatchError, CmrClipError
 
 __all__ = ["ENCODER", "ClipShape", "Recognised", "Renamed", "Resized", "VideoEncoder"]
@@ -108,13 +108,11 @@ class VideoEncoder(nn.Module, ABC):
         Raises:
             CmrClipError: it lacks arguments of this class or has others.
         """
-        try:
-            inspect.signature(cls).bind(**config)
-        except TypeError as error:
+        if reason := misfit(cls, config):
             raise CmrClipError(
-                f"it describes an encoder of kind {cls.__name__} that this version does not know: {error}",
-                "install a newer cmr-clip",
-            ) from None
+                f"it describes an encoder of kind {cls.__name__} that this version does not know: {reason}",
+                "install the cmr-clip that wrote it",
+            )
         return cls(**config)
 
     @classmethod

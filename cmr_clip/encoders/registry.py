@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
+from cmr_clip.descriptions import is_plain
 from cmr_clip.encoders.protocol import ClipShape, Recognised, VideoEncoder
 from cmr_clip.errors import CheckpointMismatchError, CmrClipError
 
@@ -26,6 +27,7 @@ __all__ = [
     "recognise",
     "register",
     "registered",
+    "require_loadable",
 ]
 
 _OWN = {"MViT": "cmr_clip.encoders.mvit.mvit"}
@@ -130,6 +132,31 @@ def describe(encoder: VideoEncoder) -> dict[str, Any]:
     return EncoderDescription(type(encoder), encoder.config).plain()
 
 
+def require_loadable(encoder: VideoEncoder) -> None:
+    """Refuse an encoder whose description would not build it again: what could never be loaded is not worth training.
+
+    What neither `config` nor a tensor shows (a factor, an epsilon) cannot be seen here.
+
+    Raises:
+        CmrClipError: its kind is not registered, or its `config` is not plain, lacks an argument or builds another one.
+    """
+    name, config = type(encoder).__name__, encoder.config
+    described = describe(encoder)
+    problem = ""
+    if not is_plain(config) or "kind" in config or "clip_shape" not in config:
+        problem = "holds values that are no plain numbers, texts or lists, an argument `kind`, or no clip_shape"
+    else:
+        again = read_description(described, f"the encoder {name}").empty()
+        shapes, wanted = ({key: value.shape for key, value in net.state_dict().items()} for net in (again, encoder))
+        if shapes != wanted or tuple(again.clip_shape) != tuple(encoder.clip_shape):
+            problem = "builds an encoder with other tensors or another clip shape"
+    if problem:
+        raise CmrClipError(
+            f"the config of the encoder {name} {problem}: its checkpoints could not be loaded",
+            "config holds the constructor's arguments, see cmr_clip.encoders.VideoEncoder",
+        )
+
+
 def read_description(described: object, origin: str) -> EncoderDescription:
     """The encoder that a file describes; one without a kind is of cmr-clip 0.3 and an mViT.
 
@@ -150,11 +177,15 @@ def read_description(described: object, origin: str) -> EncoderDescription:
         )
     config = {field: value for field, value in described.items() if field != "kind"}
     shape = config.get("clip_shape")
-    if not isinstance(shape, list | tuple) or len(shape) != 3:
+    if (
+        not isinstance(shape, list | tuple)
+        or len(shape) != 3
+        or not all(type(side) is int and side > 0 for side in shape)
+    ):
         raise CmrClipError(
             f"{origin}: it describes an encoder of kind {name} that this version does not know: its clip_shape is "
             f"{shape!r}",
-            "install a newer cmr-clip",
+            "install the cmr-clip that wrote it",
         )
     return EncoderDescription(_kind(name), config)
 

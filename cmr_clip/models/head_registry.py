@@ -6,15 +6,17 @@ the running program registered.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+import torch
+
+from cmr_clip.descriptions import is_plain, misfit
 from cmr_clip.errors import CmrClipError
 from cmr_clip.models.heads import BinaryHead, Head, RegressionHead
 
-__all__ = ["describe_heads", "heads_from_description", "register_head", "registered_head"]
+__all__ = ["describe_heads", "heads_from_description", "register_head", "registered_head", "require_loadable_heads"]
 
 _kinds: dict[str, type[Head]] = {kind.__name__: kind for kind in (BinaryHead, RegressionHead)}
 
@@ -65,6 +67,35 @@ def describe_heads(heads: Sequence[Head]) -> list[dict[str, Any]]:
     return [head.description() for head in heads]
 
 
+def require_loadable_heads(heads: Sequence[Head]) -> None:
+    """Refuse heads that their descriptions would not build again: what could never be loaded is not worth training.
+
+    Raises:
+        CmrClipError: as `describe_heads`; arguments that are not plain, are missing, or build another head.
+    """
+    for head, described in zip(heads, describe_heads(heads), strict=True):
+        name, arguments = type(head).__name__, head.arguments()
+        problem = ""
+        if "kind" in arguments or not is_plain(arguments):
+            problem = "hold an argument `kind`, or values that are no plain numbers, texts or lists"
+        elif reason := misfit(type(head), arguments):
+            problem = f"do not build it: {reason}"
+        else:
+            with torch.random.fork_rng(devices=[]):
+                (again,) = heads_from_description([described], f"the head {name}")
+            facts = [(part.target, part.width, part.outputs, _shapes(part)) for part in (head, again)]
+            problem = "" if facts[0] == facts[1] else "build a head of another target, width, outputs or tensors"
+        if problem:
+            raise CmrClipError(
+                f"the arguments() of the head {name} {problem}: its checkpoints could not be loaded",
+                "arguments() gives the constructor's arguments, see docs/heads.md",
+            )
+
+
+def _shapes(head: Head) -> dict[str, torch.Size]:
+    return {name: value.shape for name, value in head.state_dict().items()}
+
+
 def heads_from_description(described: Sequence[Mapping[str, Any]], origin: str) -> list[Head]:
     """The heads that a file describes, in order; what they took from labels is not part of it.
 
@@ -76,10 +107,12 @@ def heads_from_description(described: Sequence[Mapping[str, Any]], origin: str) 
         CmrClipError: a kind or an argument that this version does not know.
     """
     heads = []
+    if not isinstance(described, list | tuple) or not all(isinstance(entry, Mapping) for entry in described):
+        raise CmrClipError(f"{origin} does not describe its heads as a list", "export or train it again")
     for entry in described:
         arguments = {name: value for name, value in entry.items() if name != "kind"}
         kind = _kinds.get(str(entry.get("kind")))
-        if kind is None or not _takes(kind, arguments):
+        if kind is None or misfit(kind, arguments):
             raise CmrClipError(
                 f"{origin} describes a head that this version does not know: {dict(entry)}; known are "
                 f"{', '.join(_kinds)}",
@@ -87,11 +120,3 @@ def heads_from_description(described: Sequence[Mapping[str, Any]], origin: str) 
             )
         heads.append(kind(**arguments))
     return heads
-
-
-def _takes(kind: type[Head], arguments: Mapping[str, Any]) -> bool:
-    try:
-        inspect.signature(kind).bind(**arguments)
-    except TypeError:
-        return False
-    return True

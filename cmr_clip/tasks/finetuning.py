@@ -15,7 +15,7 @@ from cmr_clip.data.bag_module import StudyBagDataModule
 from cmr_clip.data.batches import BagBatch
 from cmr_clip.encoders.protocol import VideoEncoder
 from cmr_clip.errors import CmrClipError
-from cmr_clip.models.head_registry import describe_heads
+from cmr_clip.models.head_registry import describe_heads, require_loadable_heads
 from cmr_clip.models.heads import Head, HeadInput, inputs_of
 from cmr_clip.models.mil import BagOutput, GatedAttentionMIL
 from cmr_clip.models.towers import VideoTower
@@ -120,7 +120,7 @@ class StudyFinetuning(VideoTask):
         self._data().use_targets(self._targets())
         if stage != "fit":
             return
-        describe_heads(self._targets())  # what could never be loaded is not worth training
+        require_loadable_heads(self._targets())
         if self.encoder_checkpoint is not None:
             load_tower_weights(
                 self.model, self.encoder_checkpoint, self._clip_spec, interpolate=self.interpolate_positions

@@ -12,7 +12,7 @@ from pytorch_lightning.utilities.types import OptimizerLRScheduler
 
 from cmr_clip.clips.spec import ClipSpec
 from cmr_clip.data.store_module import StoreDataModule
-from cmr_clip.encoders.registry import describe
+from cmr_clip.encoders.registry import describe, require_loadable
 from cmr_clip.errors import CheckpointMismatchError, CmrClipError
 from cmr_clip.models.towers import VideoTower
 from cmr_clip.weights.receipt import require_match
@@ -51,11 +51,11 @@ class VideoTask(pl.LightningModule):
         Raises:
             CmrClipError: the encoder's kind is not registered, or it takes other clips.
         """
-        describe(self.model.video_encoder)
+        require_loadable(self.model.video_encoder)
         data = cast(StoreDataModule, cast(Any, self.trainer).datamodule)
         self._clip_spec, self._views = data.clip, data.views
         made = (data.clip.n_frames, data.clip.size, data.clip.size)
-        wanted = self.model.video_encoder.clip_shape
+        wanted = tuple(self.model.video_encoder.clip_shape)
         if made != wanted:
             raise CmrClipError(
                 f"data.init_args.clip makes clips of {made}, the encoder takes {wanted} (frames, rows, columns)",
