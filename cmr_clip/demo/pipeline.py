@@ -38,7 +38,7 @@ def run_demo(plan: DemoPlan) -> int:
     seconds = run_steps(steps, plan.run)
     summary = summarise(plan, steps, seconds)
     path = plan.run / "summary.json"
-    write_text(path, json.dumps(summary, indent=2) + "\n")
+    write_text(path, json.dumps(summary, indent=2, allow_nan=False) + "\n")
     report = write_demo_report(summary, plan.run)
     _tell(summary)
     say = console().print
@@ -51,16 +51,21 @@ def run_demo(plan: DemoPlan) -> int:
 
 
 def _tell(summary: dict[str, Any]) -> None:
-    retrieval, lvef = summary["retrieval"], summary["lvef"]
+
+    def shown(part: str, name: str, digits: int) -> str:
+        value = summary[part].get(name)
+        return "not defined" if value is None else f"{value:.{digits}f}"
+
     say = console().print
     minutes = sum(summary["seconds"].values()) / 60
     say(f"\n{summary['n_studies']} studies, {summary['n_clips']} clips, {minutes:.1f} minutes in all")
     say(
-        f"retrieval of {retrieval['n']:.0f} held-out studies: R@5 {retrieval['r_at_5']:.2f} "
-        f"(chance {retrieval['chance_at_5']:.2f}), R@1 {retrieval['r_at_1']:.2f} "
-        f"(chance {retrieval['chance_at_1']:.2f})"
+        f"retrieval of {shown('retrieval', 'n', 0)} held-out studies: R@5 {shown('retrieval', 'r_at_5', 2)} "
+        f"(chance {shown('retrieval', 'chance_at_5', 2)}), R@1 {shown('retrieval', 'r_at_1', 2)} "
+        f"(chance {shown('retrieval', 'chance_at_1', 2)})"
     )
     say(
-        f"LVEF error on held-out patients: {lvef['mae_pretrained']:.1f} points pretrained, "
-        f"{lvef['mae_baseline']:.1f} without pretraining, {lvef['mae_mean_predictor']:.1f} predicting the mean"
+        f"LVEF error on held-out patients: {shown('lvef', 'mae_pretrained', 1)} points pretrained, "
+        f"{shown('lvef', 'mae_baseline', 1)} without pretraining, "
+        f"{shown('lvef', 'mae_mean_predictor', 1)} predicting the mean"
     )

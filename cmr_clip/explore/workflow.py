@@ -97,7 +97,7 @@ def map_embeddings(request: MapRequest, track: Track | None = None) -> MapResult
         "silhouette": scores,
         "umap": vars(request.settings),
     }
-    write_text(out / "map.json", json.dumps(summary, indent=2) + "\n")
+    write_text(out / "map.json", json.dumps(summary, indent=2, allow_nan=False) + "\n")
     draw_map(out / "umap.png", cohort, chart, shown)
     found: Iterable[tuple[int, Strip]] = strips_of(cohort.clips, request.thumbnail_bytes)
     strips = dict(track(found, len(cohort.clips)) if track else found)
