@@ -16,7 +16,7 @@ from cmr_clip.data.loaders import ResumableLoader
 from cmr_clip.data.probes import Probe, probe_truth, read_probes
 from cmr_clip.data.reports import ReportAssembler
 from cmr_clip.data.samplers import PatientBatchSampler
-from cmr_clip.data.store_module import StoreDataModule
+from cmr_clip.data.store_module import StoreDataModule, check_least
 from cmr_clip.errors import CmrClipError
 from preprocess.labels.table import read_labels
 from preprocess.reports.index import SentenceIndex, read_sentences
@@ -56,6 +56,7 @@ class ContrastiveDataModule(StoreDataModule):
         **reading: Any,
     ) -> None:
         super().__init__(store, splits, **reading)
+        check_least(1, batch_size=batch_size, n_sentences=n_sentences)
         self.batch_size = batch_size
         self.seed = seed
         self._probe_files = (labels, probes)

@@ -15,6 +15,7 @@ import pytorch_lightning as pl
 from jsonargparse import SUPPRESS, ArgumentError, Namespace
 from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from rich.logging import RichHandler
 from transformers.utils.logging import disable_progress_bar, set_verbosity_error
 
@@ -98,6 +99,18 @@ class CmrClipCLI(LightningCLI):
                 ),
             )
 
+    def instantiate_classes(self) -> None:
+        """Build what the configuration names.
+
+        Raises:
+            ConfigurationError: a class refuses its settings.
+        """
+        try:
+            super().instantiate_classes()
+        except (MisconfigurationException, ValueError) as error:
+            problem = f"the configuration cannot be built: {_field_and_reason(error)}"
+            raise ConfigurationError(problem, "cmr-clip fit --help lists every field") from error
+
     def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:
         """Add what every run needs whatever its configuration says: whole checkpoints, and an end at a signal."""
         chosen = self.config_init[self.config_init["subcommand"]]
@@ -149,7 +162,7 @@ def run_training(arguments: Sequence[str]) -> None:
     """Run fit, validate, test or predict.
 
     Raises:
-        ConfigurationError: an unknown field or an impossible value.
+        ConfigurationError: an unknown field, an impossible value, or a metric to watch that is not defined.
         SystemExit: a signal ended the training; its state is saved.
     """
     _quieten()
@@ -176,14 +189,19 @@ def _make(kind: type[CmrClipCLI], arguments: Sequence[str], signals: StopSignals
             parser_kwargs={"exit_on_error": False, "prog": "cmr-clip"},
         )
     except ArgumentError as error:
-        # The field and the innermost reason: jsonargparse wraps a message once per level of the configuration.
-        text = " ".join(str(error).split())
-        text = re.split(r" Expected a <class 'NoneType'>| Given value type:", text)[0]
-        field = ".".join(dict.fromkeys(re.findall(r'[Pp]arser key "([^"]+)"', text)))
-        reason = re.split(r'[Pp]arser key "[^"]+":', text)[-1]
-        reason = re.sub(r"^.*Errors: (?:- )?|Problem with given class_path '[^']*':", "", reason).strip(" -")
-        problem = f"{field}: {reason}" if field else reason
-        raise ConfigurationError(problem, "cmr-clip fit --help lists every field") from error
+        raise ConfigurationError(_field_and_reason(error), "cmr-clip fit --help lists every field") from error
+    except MisconfigurationException as error:  # Lightning's word for settings that do not fit the run
+        raise ConfigurationError(_field_and_reason(error), "see docs/pretraining.md and docs/heads.md") from error
+
+
+def _field_and_reason(error: Exception) -> str:
+    """The field and the innermost reason: jsonargparse wraps a message once per level of the configuration."""
+    text = " ".join(str(error).split())
+    text = re.split(r" Expected a <class 'NoneType'>| Given value type:", text)[0]
+    field = ".".join(dict.fromkeys(re.findall(r'[Pp]arser key "([^"]+)"', text)))
+    reason = re.split(r'[Pp]arser key "[^"]+":', text)[-1]
+    reason = re.sub(r"^.*Errors: (?:- )?|Problem with given class_path '[^']*':", "", reason).strip(" -")
+    return f"{field}: {reason}" if field else reason
 
 
 def _quieten() -> None:
