@@ -36,6 +36,7 @@ def predicted_columns(path: Path) -> pd.DataFrame:
     """A table of predictions as a column per target, `predicted <target>`; several models are told apart by name.
 
     Raises:
+        CmrClipError: a model predicts a target twice for a study.
         PreprocessError: no table of predictions.
     """
     predictions = list(read_predictions(path))
@@ -44,9 +45,11 @@ def predicted_columns(path: Path) -> pd.DataFrame:
     for prediction in predictions:
         name = f"predicted {prediction.target}" + (f" ({prediction.model})" if has_several else "")
         scores = studies.setdefault(prediction.study, {})
-        if not math.isnan(prediction.score):
-            scores[name] = prediction.score
-    names = sorted({name for scores in studies.values() for name in scores})
+        if name in scores:
+            raise CmrClipError(f"{path} predicts {prediction.target!r} twice for a study", "keep one row for each")
+        scores[name] = prediction.score
+    known = {name for scores in studies.values() for name, score in scores.items() if not math.isnan(score)}
+    names = sorted(known)
     rows = [{"study": study, **studies[study]} for study in sorted(studies)]
     table: pd.DataFrame = pd.DataFrame(rows, columns=["study", *names])
     return table
