@@ -27,8 +27,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Embed and write."""
     from cmr_clip.inference.embed import embed_store
+    from cmr_clip.runtime.outputs import check_file_place
     from cmr_clip.tables.embeddings import write_embeddings
 
+    check_file_place(args.out)
     with progress_bar() as progress:
         table = embed_store(
             args.checkpoint,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import re
 import sys
@@ -22,6 +23,7 @@ from transformers.utils.logging import disable_progress_bar, set_verbosity_error
 from cmr_clip.data.store_module import StoreDataModule
 from cmr_clip.errors import ConfigurationError
 from cmr_clip.runtime.distributed import leave_together
+from cmr_clip.runtime.outputs import check_folder_place
 from cmr_clip.runtime.stop_signals import StopSignals
 from cmr_clip.tasks.video_task import VideoTask
 from cmr_clip.training.callbacks.preemption import ResumeOptions, ResumePoints, TrainingStoppedError
@@ -31,6 +33,7 @@ from cmr_clip.training.moved_names import refuse_moved_names
 from cmr_clip.training.recipes import config_files, with_bases
 from cmr_clip.weights.files import read_checkpoint
 from preprocess.commands.console import console
+from preprocess.errors import MachineError
 
 __all__ = ["CmrClipCLI", "parse_only", "run_training"]
 
@@ -49,6 +52,8 @@ _HINTS = (
 )
 
 
+# What a disk says that takes no more; anything else of the system is ours to mend.
+_DISK_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
 _NAMED_CHECKPOINTS = (None, "last", "best")
 
 
@@ -84,6 +89,9 @@ class CmrClipCLI(LightningCLI):
     def before_instantiate_classes(self) -> None:
         """Keep all files of a run in its `default_root_dir`: checkpoints, TensorBoard events, tables."""
         chosen = self.config[self.config["subcommand"]]
+        place = str(chosen["trainer"].get("default_root_dir") or ".")
+        if "://" not in place:  # Lightning's own kind of address
+            check_folder_place(Path(place))
         if chosen.get("ckpt_path") not in _NAMED_CHECKPOINTS:
             read_checkpoint(Path(chosen["ckpt_path"]))  # one clear error now instead of a traceback later
         trainer = chosen["trainer"]
@@ -163,6 +171,7 @@ def run_training(arguments: Sequence[str]) -> None:
 
     Raises:
         ConfigurationError: an unknown field, an impossible value, or a metric to watch that is not defined.
+        MachineError: the run's folder cannot be written, or no longer.
         SystemExit: a signal ended the training; its state is saved.
     """
     _quieten()
@@ -173,6 +182,12 @@ def run_training(arguments: Sequence[str]) -> None:
         leave_together()
     except TrainingStoppedError as stopped:
         raise SystemExit(stopped.exit_code) from None
+    except OSError as error:
+        if error.errno not in _DISK_FAULTS:
+            raise
+        place = f" at {error.filename}" if error.filename else ""
+        problem = f"the run stopped{place}: {error.strerror}"
+        raise MachineError(problem, "make room, or set trainer.default_root_dir to another place") from error
 
 
 def _make(kind: type[CmrClipCLI], arguments: Sequence[str], signals: StopSignals) -> CmrClipCLI:
