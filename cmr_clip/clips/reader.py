@@ -17,8 +17,8 @@ import torch
 from cmr_clip.clips.batch import Clip
 from cmr_clip.clips.spec import subsample_frames
 from cmr_clip.errors import CmrClipError
-from preprocess.store.intensity import grey8, shown_window
 from preprocess.store.clip_rows import check_clip_rows
+from preprocess.store.intensity import grey8, shown_window
 from preprocess.store.manifest import MANIFEST_FILES, ClipColumn, checked_manifest
 from preprocess.store.schema import PIXEL_SPACING, attribute_value
 from preprocess.store.study_file import open_study, read_slice, study_path, view_data

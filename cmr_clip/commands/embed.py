@@ -12,6 +12,7 @@ from pathlib import Path
 
 from cmr_clip.commands.options import add_checkpoint
 from preprocess.commands.console import console, progress_bar
+from preprocess.store.manifest import ClipColumn
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -42,6 +43,6 @@ def run(args: argparse.Namespace) -> int:
         )
     write_embeddings(table, args.out)
     say = console().print
-    say(f"wrote {len(table)} clip embeddings of {table['study'].nunique()} studies: {args.out}")
+    say(f"wrote {len(table)} clip embeddings of {table[ClipColumn.STUDY].nunique()} studies: {args.out}")
     say(f"next: cmr-clip umap --embeddings {args.out} --store {args.store} --out {args.out.parent / 'map'}")
     return 0

@@ -17,6 +17,7 @@ from cmr_clip.runtime.stop_signals import ignore_stop_signals
 from cmr_clip.transforms.augmentation import Augmentation
 from cmr_clip.transforms.clip_transform import ClipTransform
 from preprocess.labels.splits import read_splits, studies_of_split
+from preprocess.store.manifest import ClipColumn
 
 __all__ = ["StoreDataModule", "check_least"]
 
@@ -88,7 +89,7 @@ class StoreDataModule(pl.LightningDataModule):
         if self.splits is None:
             raise CmrClipError("data.init_args.splits is not set", "make it with cmr-preprocess splits")
         table = read_splits(self.splits)
-        chosen: pd.DataFrame = manifest[manifest["study"].isin(studies_of_split(table, split))]
+        chosen: pd.DataFrame = manifest[manifest[ClipColumn.STUDY].isin(studies_of_split(table, split))]
         if chosen.empty:
             raise CmrClipError(f"no study of split {split!r} is in {self.store}", f"is {self.splits} of this store?")
         return chosen

@@ -14,7 +14,7 @@ from typing import Any
 
 from cmr_clip.demo.plan import TARGET, DemoPlan, DemoStep
 from cmr_clip.tables.predictions import Prediction, read_predictions
-from preprocess.store.manifest import read_manifest
+from preprocess.store.manifest import ClipColumn, read_manifest
 
 __all__ = ["accuracy_checks", "summarise"]
 
@@ -30,8 +30,8 @@ def summarise(plan: DemoPlan, steps: Sequence[DemoStep], seconds: Mapping[str, f
     truths = [prediction.truth for prediction in _lvef_predictions(plan.run / "lvef")]
     summary: dict[str, Any] = {
         "notice": "simulated cohort; a demonstration, not for clinical use",
-        "n_studies": int(clips["study"].nunique()),
-        "n_patients": int(clips["patient"].nunique()),
+        "n_studies": int(clips[ClipColumn.STUDY].nunique()),
+        "n_patients": int(clips[ClipColumn.PATIENT].nunique()),
         "n_clips": len(clips),
         "retrieval": {
             name.removeprefix(prefix): value for name, value in pretraining.items() if name.startswith(prefix)
@@ -86,7 +86,9 @@ def _real(plan: DemoPlan) -> list[dict[str, Any]]:
             "study": prediction.study,
             "predicted_lvef_percent": round(prediction.score, 1),
             "out_of_distribution": True,
-            "views": dict(Counter(clips.loc[clips["study"] == prediction.study, "view"]).most_common()),
+            "views": dict(
+                Counter(clips.loc[clips[ClipColumn.STUDY] == prediction.study, ClipColumn.VIEW]).most_common()
+            ),
         }
         for prediction in _lvef_predictions(folder)
     ]

@@ -19,6 +19,7 @@ from cmr_clip.explore.projection import UmapSettings
 from cmr_clip.explore.variables import select_variables, variables_of
 from cmr_clip.runtime.outputs import check_folder_place
 from preprocess.pages.strips import Strip
+from preprocess.store.manifest import ClipColumn
 from preprocess.system.files import write_text
 from preprocess.system.parquet import write_parquet
 
@@ -123,7 +124,7 @@ def _load(request: MapRequest) -> Cohort:
     labels = join_labels(request.labels)
     tables = [labels] + ([predicted_columns(request.predictions)] if request.predictions else [])
     cohort = load_cohort(request.embeddings, request.store, tables)
-    if request.labels and not set(labels["study"]) & set(cohort.studies["study"]):
+    if request.labels and not set(labels[ClipColumn.STUDY]) & set(cohort.studies[ClipColumn.STUDY]):
         raise CmrClipError("the labels name none of the embedded studies", "they need the store's study keys")
     if not request.place:
         return cohort

@@ -66,7 +66,9 @@ def embed_store(
             batch = data.prepare(data.transfer_batch_to_device(raw, where, 0))
             vectors.append(tower(batch["clips"]).float().cpu().numpy())
             if not np.isfinite(vectors[-1]).all():
-                raise CmrClipError(f"the encoder of {checkpoint} gives values that are not finite", "the model diverged")
+                raise CmrClipError(
+                    f"the encoder of {checkpoint} gives values that are not finite", "the model diverged"
+                )
             for study, patient, names in zip(batch["study"], batch["patient"], batch["clip_names"], strict=True):
                 clips.extend((study, patient, view, index) for view, index in names)
     return embedding_table(clips, np.concatenate(vectors))

@@ -15,7 +15,9 @@ class DefinedAUROC(BinaryAUROC):
 
     def compute(self) -> Tensor:  # type: ignore[override]
         """A scalar."""
-        return super().compute() if _is_defined(self.preds, self.target) else torch.tensor(torch.nan, device=self.device)
+        return (
+            super().compute() if _is_defined(self.preds, self.target) else torch.tensor(torch.nan, device=self.device)
+        )
 
 
 class DefinedAveragePrecision(BinaryAveragePrecision):
@@ -23,7 +25,9 @@ class DefinedAveragePrecision(BinaryAveragePrecision):
 
     def compute(self) -> Tensor:  # type: ignore[override]
         """A scalar."""
-        return super().compute() if _is_defined(self.preds, self.target) else torch.tensor(torch.nan, device=self.device)
+        return (
+            super().compute() if _is_defined(self.preds, self.target) else torch.tensor(torch.nan, device=self.device)
+        )
 
 
 def _is_defined(scores: Tensor | list[Tensor], target: Tensor | list[Tensor]) -> bool:

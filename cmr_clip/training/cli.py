@@ -15,8 +15,8 @@ from typing import Any
 import pytorch_lightning as pl
 from jsonargparse import SUPPRESS, ArgumentError, Namespace
 from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
-from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from rich.logging import RichHandler
 from transformers.utils.logging import disable_progress_bar, set_verbosity_error
 

@@ -45,7 +45,7 @@ def with_bases(arguments: Sequence[str]) -> list[str]:
             expanded += [option] if value is None else [option, value]
             continue
         file = Path(value)
-        if not os.path.isfile(file):
+        if not os.path.isfile(file):  # noqa: PTH113 - settings as text can be too long for a file name
             _check_inline(value)
             expanded += ["--config", value]
             continue
@@ -98,7 +98,7 @@ def _bases(file: Path, above: tuple[Path, ...]) -> Iterator[Path]:
     if not (isinstance(names, list) and all(isinstance(name, str) for name in names)):
         raise ConfigurationError(f"{file}: base is {named!r}", "name a file or a list of files")
     real = file.resolve()  # where the bases lie, if links led to the file
-    folder = file.parent if real == Path(os.path.abspath(file)) else real.parent
+    folder = file.parent if real == Path(os.path.normpath(Path.cwd() / file)) else real.parent
     for name in names:
         base = Path(os.path.normpath(folder / name))
         if base.resolve() in above:

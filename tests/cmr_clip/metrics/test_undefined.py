@@ -62,7 +62,11 @@ def test_a_diverged_model_has_no_retrieval_and_no_findings() -> None:
 
 
 def test_the_metrics_file_is_json_without_what_is_not_defined(tmp_path: Path) -> None:
-    logged: dict[str, Tensor] = {"test/loss": torch.tensor(NAN), "b": torch.tensor(float("inf")), "a": torch.tensor(1.5)}
+    logged: dict[str, Tensor] = {
+        "test/loss": torch.tensor(NAN),
+        "b": torch.tensor(float("inf")),
+        "a": torch.tensor(1.5),
+    }
     trainer = SimpleNamespace(is_global_zero=True, default_root_dir=str(tmp_path), callback_metrics=logged)
     MetricsFile().on_test_end(cast(pl.Trainer, trainer), pl.LightningModule())
     assert json.loads((tmp_path / "test_metrics.json").read_text()) == {"a": 1.5}

@@ -92,7 +92,9 @@ CHANGES: dict[str, Callable[[pd.DataFrame], pd.DataFrame]] = {
     "first is e01|first is e1": lambda table: table.assign(e01=table["e1"]),
     "slices that are no index in 30 of 30": lambda table: table.assign(slice="x"),
     "slices that are no index in 1 of 30": lambda table: table.assign(slice=[np.inf, *[1.0 * c[3] for c in CLIPS[1:]]]),
-    "slices that are no index in 20 of 30": lambda table: table.assign(slice=[c[3] - 0.5 if c[3] else 0 for c in CLIPS]),
+    "slices that are no index in 20 of 30": lambda table: table.assign(
+        slice=[c[3] - 0.5 if c[3] else 0 for c in CLIPS]
+    ),
     "slices that are no index in 10 of 30": lambda table: table.assign(slice=table["slice"] - 1),
     "clips again in 30 of 60": lambda table: pd.concat([table, table]),
     "unknown views in 30 of 30": lambda table: table.assign(view="/SAX/../4CH"),
@@ -110,7 +112,9 @@ def test_a_table_that_names_no_clips_is_refused(problem: str, tmp_path: Path) ->
         assert "wrong.parquet" in str(raised.value)
 
 
-@pytest.mark.parametrize("cells", ["SAX,nan,1", "SAX,inf,1", "SAX,1.7,1", "SAX,-1,1", "SAX,1,nan", "SAX,1,inf", "SAX,1,-2"])
+@pytest.mark.parametrize(
+    "cells", ["SAX,nan,1", "SAX,inf,1", "SAX,1.7,1", "SAX,-1,1", "SAX,1,nan", "SAX,1,inf", "SAX,1,-2"]
+)
 def test_attention_to_no_clip_is_refused(cells: str, tmp_path: Path) -> None:
     (tmp_path / "attention.csv").write_text(f"study,target,view,slice,weight\na,lvef,{cells}\n")
     with pytest.raises(DamagedFileError, match=r"attention\.csv (names a slice|holds a)"):
