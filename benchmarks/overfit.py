@@ -30,7 +30,7 @@ from cmr_clip.cli import main as cmr_clip
 from preprocess.labels.splits import write_splits
 from preprocess.reports.index import read_sentences
 from preprocess.reports.tokenizer import tokenizer_folder
-from preprocess.store.manifest import read_manifest
+from preprocess.store.manifest import ClipColumn, read_manifest
 
 CONFIG = Path(__file__).parents[1] / "configs" / "pretrain" / "shad.yaml"
 FLOOD_LEVEL = 0.05
@@ -74,10 +74,10 @@ def choose_studies(store: Path, sentences: Path, count: int, view: str, out: Pat
     """A split file with `count` studies of different patients and reports for training, and one for validation."""
     with_report = read_sentences(sentences).studies
     manifest = read_manifest(store)
-    chosen = manifest[(manifest["view"] == view) & manifest["study"].isin(list(with_report))]
-    chosen = chosen.drop_duplicates("patient").head(count + 1)
+    chosen = manifest[(manifest[ClipColumn.VIEW] == view) & manifest[ClipColumn.STUDY].isin(list(with_report))]
+    chosen = chosen.drop_duplicates(ClipColumn.PATIENT).head(count + 1)
     splits = ["train" if number < count else "val" for number in range(len(chosen))]
-    write_splits(out, zip(chosen["patient"], chosen["study"], splits, strict=True), overwrite=True)
+    write_splits(out, zip(chosen[ClipColumn.PATIENT], chosen[ClipColumn.STUDY], splits, strict=True), overwrite=True)
     return out
 
 

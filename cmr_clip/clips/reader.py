@@ -17,8 +17,9 @@ import torch
 from cmr_clip.clips.batch import Clip
 from cmr_clip.clips.spec import subsample_frames
 from cmr_clip.errors import CmrClipError
+from preprocess.store.clip_rows import check_clip_rows
 from preprocess.store.intensity import grey8, shown_window
-from preprocess.store.manifest import read_manifest
+from preprocess.store.manifest import MANIFEST_FILES, ClipColumn, checked_manifest
 from preprocess.store.schema import PIXEL_SPACING, attribute_value
 from preprocess.store.study_file import open_study, read_slice, study_path, view_data
 from preprocess.system.files import replacing
@@ -42,14 +43,18 @@ def clip_keys(store: Path, views: Sequence[str] | None = None) -> pd.DataFrame:
     """The clip manifest of a store, restricted to some views.
 
     Raises:
-        CmrClipError: an unknown view, or no clip is left.
+        CmrClipError: a view that the store lacks, or no clip is left.
+        DamagedFileError: the manifest is damaged, or has rows that name no clip, or one twice.
     """
-    manifest = read_manifest(store)
+    manifest = checked_manifest(store)
+    check_clip_rows(store / MANIFEST_FILES[0], manifest, "make it again with cmr-preprocess convert")
     if views is not None:
-        unknown = sorted(set(views) - set(manifest["view"]))
+        known = set(manifest[ClipColumn.VIEW])
+        unknown = sorted(set(views) - known)
         if unknown:
-            raise CmrClipError(f"no clip of view {', '.join(unknown)} in {store}", f"it has {set(manifest['view'])}")
-        manifest = manifest[manifest["view"].isin(views)]
+            has = f"it has {', '.join(sorted(known)) or 'no clip'}"
+            raise CmrClipError(f"no clip of view {', '.join(unknown)} in {store}", has)
+        manifest = manifest[manifest[ClipColumn.VIEW].isin(views)]
     if manifest.empty:
         raise CmrClipError(f"the clip manifest of {store} is empty", "see ledger.csv in the store for the reasons")
     return manifest

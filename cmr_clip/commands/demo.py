@@ -42,13 +42,18 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _numbers(summary: dict[str, Any]) -> list[str]:
-    retrieval, lvef = summary["retrieval"], summary["lvef"]
+
+    def shown(part: str, name: str, digits: int) -> str:
+        value = summary[part].get(name)
+        return "not defined" if value is None else f"{value:.{digits}f}"
+
     minutes = sum(summary["seconds"].values()) / 60
     return [
         f"\n{summary['n_studies']} studies, {summary['n_clips']} clips, {minutes:.1f} minutes in all",
-        f"retrieval of {retrieval['n']:.0f} held-out studies: R@5 {retrieval['r_at_5']:.2f} "
-        f"(chance {retrieval['chance_at_5']:.2f}), R@1 {retrieval['r_at_1']:.2f} "
-        f"(chance {retrieval['chance_at_1']:.2f})",
-        f"LVEF error on held-out patients: {lvef['mae_pretrained']:.1f} points pretrained, "
-        f"{lvef['mae_baseline']:.1f} without pretraining, {lvef['mae_mean_predictor']:.1f} predicting the mean",
+        f"retrieval of {shown('retrieval', 'n', 0)} held-out studies: R@5 {shown('retrieval', 'r_at_5', 2)} "
+        f"(chance {shown('retrieval', 'chance_at_5', 2)}), R@1 {shown('retrieval', 'r_at_1', 2)} "
+        f"(chance {shown('retrieval', 'chance_at_1', 2)})",
+        f"LVEF error on held-out patients: {shown('lvef', 'mae_pretrained', 1)} points pretrained, "
+        f"{shown('lvef', 'mae_baseline', 1)} without pretraining, "
+        f"{shown('lvef', 'mae_mean_predictor', 1)} predicting the mean",
     ]

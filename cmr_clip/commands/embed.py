@@ -12,6 +12,7 @@ from pathlib import Path
 
 from cmr_clip.commands.options import add_checkpoint
 from preprocess.commands.console import console, progress_bar
+from preprocess.store.manifest import ClipColumn
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -27,8 +28,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Embed and write."""
     from cmr_clip.inference.embed import embed_store
+    from cmr_clip.runtime.outputs import check_file_place
     from cmr_clip.tables.embeddings import write_embeddings
 
+    check_file_place(args.out)
     with progress_bar() as progress:
         table = embed_store(
             args.checkpoint,
@@ -40,6 +43,6 @@ def run(args: argparse.Namespace) -> int:
         )
     write_embeddings(table, args.out)
     say = console().print
-    say(f"wrote {len(table)} clip embeddings of {table['study'].nunique()} studies: {args.out}")
+    say(f"wrote {len(table)} clip embeddings of {table[ClipColumn.STUDY].nunique()} studies: {args.out}")
     say(f"next: cmr-clip umap --embeddings {args.out} --store {args.store} --out {args.out.parent / 'map'}")
     return 0

@@ -13,6 +13,7 @@ from pathlib import Path
 from cmr_clip.commands.options import add_checkpoint
 from cmr_clip.errors import CmrClipError
 from preprocess.commands.console import console
+from preprocess.errors import MachineError
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -32,8 +33,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Export and say what was written."""
+    from safetensors import SafetensorError
+
+    from cmr_clip.runtime.outputs import check_folder_place
     from cmr_clip.weights.exporting.checkpoint import export_checkpoint
 
+    check_folder_place(args.out.parent if not args.out.is_dir() else args.out)
     notes = None
     if args.notes is not None:
         try:
@@ -41,14 +46,17 @@ def run(args: argparse.Namespace) -> int:
         except (OSError, UnicodeDecodeError) as error:
             problem = f"--notes {args.notes} is not readable: {error}"
             raise CmrClipError(problem, "give a text file in UTF-8") from None
-    done = export_checkpoint(
-        args.checkpoint,
-        args.out,
-        licence=args.licence,
-        notes=notes,
-        legacy_positions=args.legacy_positional_embeddings,
-        with_onnx=args.onnx,
-    )
+    try:
+        done = export_checkpoint(
+            args.checkpoint,
+            args.out,
+            licence=args.licence,
+            notes=notes,
+            legacy_positions=args.legacy_positional_embeddings,
+            with_onnx=args.onnx,
+        )
+    except SafetensorError as error:  # reading has its own; this is of a disk that took no more
+        raise MachineError(f"cannot write into {args.out}: {error}", "choose another place") from None
     say = console().print
     for path in done.files:
         say(f"wrote {path}")

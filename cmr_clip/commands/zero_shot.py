@@ -27,8 +27,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Score, write, print."""
     from cmr_clip.inference.zero_shot import score_findings
+    from cmr_clip.runtime.outputs import check_file_place
     from cmr_clip.tables.predictions import write_predictions
 
+    check_file_place(args.out)
     result = score_findings(
         args.checkpoint, args.embeddings, args.probes, labels=args.labels, splits=args.splits, split=args.split
     )

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, DistributedSampler
 
 from cmr_clip.data.datasets import Bag, StudyBagDataset
 from cmr_clip.data.labels import LabelTarget, StudyLabels, truth_of
-from cmr_clip.data.store_module import StoreDataModule
+from cmr_clip.data.store_module import StoreDataModule, check_least
 from cmr_clip.errors import CmrClipError
 
 __all__ = ["StudyBagDataModule"]
@@ -40,6 +40,7 @@ class StudyBagDataModule(StoreDataModule):
         **reading: Any,
     ) -> None:
         super().__init__(store, splits, **reading)
+        check_least(1, batch_size=batch_size)
         self.batch_size = batch_size
         self._file = None if labels is None else Path(labels)
         self._labels: StudyLabels | None = None
@@ -49,8 +50,10 @@ class StudyBagDataModule(StoreDataModule):
         """Read the label file as these targets take it; batches carry their truth from now on.
 
         Raises:
-            CmrClipError: no label file, a column is missing, or a label that its target does not take.
+            CmrClipError: no target, no label file, a column is missing, or a label that its target does not take.
         """
+        if not targets:
+            raise CmrClipError("model.init_args.heads is empty", "name a head, or several: docs/heads.md")
         if self._file is None:
             raise CmrClipError("data.init_args.labels is not set", "make it with cmr-preprocess labels")
         self._labels = truth_of(self._file, targets)

@@ -16,10 +16,11 @@ from cmr_clip.data.loaders import ResumableLoader
 from cmr_clip.data.probes import Probe, probe_truth, read_probes
 from cmr_clip.data.reports import ReportAssembler
 from cmr_clip.data.samplers import PatientBatchSampler
-from cmr_clip.data.store_module import StoreDataModule
+from cmr_clip.data.store_module import StoreDataModule, check_least
 from cmr_clip.errors import CmrClipError
 from preprocess.labels.table import read_labels
 from preprocess.reports.index import SentenceIndex, read_sentences
+from preprocess.store.manifest import ClipColumn
 
 __all__ = ["ContrastiveDataModule"]
 
@@ -56,6 +57,7 @@ class ContrastiveDataModule(StoreDataModule):
         **reading: Any,
     ) -> None:
         super().__init__(store, splits, **reading)
+        check_least(1, batch_size=batch_size, n_sentences=n_sentences)
         self.batch_size = batch_size
         self.seed = seed
         self._probe_files = (labels, probes)
@@ -81,8 +83,8 @@ class ContrastiveDataModule(StoreDataModule):
 
     def _manifest_with_reports(self, split: str) -> pd.DataFrame:
         clips = self.manifest_of(split)
-        manifest: pd.DataFrame = clips[clips["study"].isin(list(self._reports.index.studies))]
-        missing = clips["study"].nunique() - manifest["study"].nunique()
+        manifest: pd.DataFrame = clips[clips[ClipColumn.STUDY].isin(list(self._reports.index.studies))]
+        missing = clips[ClipColumn.STUDY].nunique() - manifest[ClipColumn.STUDY].nunique()
         if missing:
             _log.warning("%d studies of split %s have no report and are left out", missing, split)
         if manifest.empty:

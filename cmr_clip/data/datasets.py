@@ -17,6 +17,7 @@ from cmr_clip.data.batches import BagBatch, PairBatch, pad_tokens
 from cmr_clip.data.labels import StudyLabels
 from cmr_clip.data.reports import ReportAssembler, Tokens
 from cmr_clip.data.samplers import Draw
+from preprocess.store.manifest import ClipColumn
 
 __all__ = ["Bag", "PairDataset", "PairSample", "StudyBagDataset", "collate_bags", "collate_pairs"]
 
@@ -62,7 +63,7 @@ class PairDataset(Dataset[PairSample]):
 
 def _views_of_studies(manifest: pd.DataFrame) -> dict[tuple[str, str], dict[str, list[int]]]:
     studies: dict[tuple[str, str], dict[str, list[int]]] = {}
-    columns = (manifest[name] for name in ("patient", "study", "view", "slice"))
+    columns = (manifest[name] for name in (ClipColumn.PATIENT, ClipColumn.STUDY, ClipColumn.VIEW, ClipColumn.SLICE))
     for patient, study, view, index in zip(*columns, strict=True):
         studies.setdefault((patient, study), {}).setdefault(view, []).append(int(index))
     return dict(sorted(studies.items()))

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
-import yaml
 
 from cmr_clip.errors import CmrClipError
+from cmr_clip.runtime.yaml_file import read_mapping
 
 __all__ = ["Probe", "probe_truth", "read_probes"]
 
@@ -40,16 +40,11 @@ def read_probes(path: Path) -> list[Probe]:
     to 1.
 
     Raises:
-        CmrClipError: no such file, or an entry that is no probe.
+        CmrClipError: no such file, no YAML in UTF-8, or an entry that is no probe.
+        MachineError: the machine could not read it.
     """
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
-        raise CmrClipError(f"cannot read the probes {path}: {error}", "see configs/probes/phantom.yaml") from error
-    if not isinstance(content, dict) or not content:
-        raise CmrClipError(f"{path} holds no probes", "see configs/probes/phantom.yaml")
     probes = []
-    for name, entry in content.items():
+    for name, entry in read_mapping(path, "see configs/probes/phantom.yaml").items():
         known = isinstance(entry, dict) and set(entry) <= _FIELDS
         prompts, against = (_texts(entry.get(field)) for field in ("prompts", "against")) if known else ([], [])
         if not prompts or not against:
@@ -69,7 +64,7 @@ def probe_truth(labels: pd.DataFrame, probes: list[Probe]) -> pd.DataFrame:
     """Who has which finding: a column of 0, 1 or NaN per probe, indexed by study.
 
     Raises:
-        CmrClipError: the labels have no such column.
+        CmrClipError: the labels have no such column, or it holds numbers and the probe asks for a word.
     """
     truth: dict[str, pd.Series[float]] = {}
     for probe in probes:
@@ -78,7 +73,16 @@ def probe_truth(labels: pd.DataFrame, probes: list[Probe]) -> pd.DataFrame:
                 f"probe {probe.finding!r} needs a label column {probe.column!r}", f"there are {list(labels.columns)}"
             )
         column = labels[probe.column]
-        wanted = (column == float(probe.equals)) if pd.api.types.is_numeric_dtype(column) else column == probe.equals
-        truth[probe.finding] = wanted.astype(float).where(column.notna() & (column != ""))
+        wanted: float | str = probe.equals
+        if pd.api.types.is_numeric_dtype(column):
+            try:
+                wanted = float(probe.equals)
+            except ValueError:
+                raise CmrClipError(
+                    f"probe {probe.finding!r} asks where {probe.column!r} equals {probe.equals!r}, "
+                    "but that label column holds numbers",
+                    "give a number for equals, or the column that holds the word",
+                ) from None
+        truth[probe.finding] = (column == wanted).astype(float).where(column.notna() & (column != ""))
     table: pd.DataFrame = pd.DataFrame(truth, index=labels.index)
     return table

@@ -12,13 +12,29 @@ from torch.utils.data import DataLoader, DistributedSampler, Subset
 from cmr_clip.clips.reader import ClipReader, clip_keys
 from cmr_clip.clips.spec import ClipSpec
 from cmr_clip.data.datasets import Bag, StudyBagDataset, collate_bags
-from cmr_clip.errors import CmrClipError
+from cmr_clip.errors import CmrClipError, ConfigurationError
 from cmr_clip.runtime.stop_signals import ignore_stop_signals
 from cmr_clip.transforms.augmentation import Augmentation
 from cmr_clip.transforms.clip_transform import ClipTransform
 from preprocess.labels.splits import read_splits, studies_of_split
+from preprocess.store.manifest import ClipColumn
 
-__all__ = ["StoreDataModule"]
+__all__ = ["StoreDataModule", "check_least"]
+
+
+def check_least(least: int, **settings: int) -> None:
+    """Refuse settings of a data module that are too small.
+
+    Args:
+        least: the smallest value.
+        settings: by name.
+
+    Raises:
+        ConfigurationError: one is smaller.
+    """
+    for name, value in settings.items():
+        if value < least:
+            raise ConfigurationError(f"data.init_args.{name} is {value}", f"give {least} or more")
 
 
 class StoreDataModule(pl.LightningDataModule):
@@ -49,6 +65,8 @@ class StoreDataModule(pl.LightningDataModule):
         local_copy: Path | None = None,
     ) -> None:
         super().__init__()
+        check_least(1, studies_per_eval_batch=studies_per_eval_batch)
+        check_least(0, num_workers=num_workers, cache_mb=cache_mb)
         self.store = Path(store)
         self.splits = None if splits is None else Path(splits)
         self.clip = clip
@@ -71,7 +89,7 @@ class StoreDataModule(pl.LightningDataModule):
         if self.splits is None:
             raise CmrClipError("data.init_args.splits is not set", "make it with cmr-preprocess splits")
         table = read_splits(self.splits)
-        chosen: pd.DataFrame = manifest[manifest["study"].isin(studies_of_split(table, split))]
+        chosen: pd.DataFrame = manifest[manifest[ClipColumn.STUDY].isin(studies_of_split(table, split))]
         if chosen.empty:
             raise CmrClipError(f"no study of split {split!r} is in {self.store}", f"is {self.splits} of this store?")
         return chosen

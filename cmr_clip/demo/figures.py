@@ -19,7 +19,7 @@ from preprocess.pages.charts import Bar, DataSeries, bar_chart, line_chart, scat
 from preprocess.pages.markup import Markup
 from preprocess.pages.strips import Strip, cine_strip
 from preprocess.pages.svg import chart_figure
-from preprocess.store.manifest import read_manifest
+from preprocess.store.manifest import ClipColumn, read_manifest
 from preprocess.store.study_file import open_study, read_clip
 from preprocess.store.views import View
 
@@ -32,7 +32,7 @@ def _read_table(path: Path) -> pd.DataFrame | None:
     """A CSV table, or None if there is none (or it is empty)."""
     if not _has_content(path):
         return None
-    table = pd.read_csv(path, dtype={"study": str, "patient": str})
+    table = pd.read_csv(path, dtype={ClipColumn.STUDY: str, ClipColumn.PATIENT: str})
     return None if table.empty else table
 
 
@@ -125,23 +125,23 @@ def sample_hearts(run: Path, most: int = 12) -> list[tuple[str, Strip]]:
         return []
     clips = read_manifest(run / "store")
     labels = _read_table(run / "truth_labels.csv")
-    if labels is not None and {"study", "phenotype"} <= set(labels.columns):
-        chosen = labels[labels["study"].isin(clips["study"])].drop_duplicates("phenotype")
-        pairs = zip(chosen["study"], chosen["phenotype"].astype(str), strict=True)
+    if labels is not None and {ClipColumn.STUDY, "phenotype"} <= set(labels.columns):
+        chosen = labels[labels[ClipColumn.STUDY].isin(clips[ClipColumn.STUDY])].drop_duplicates("phenotype")
+        pairs = zip(chosen[ClipColumn.STUDY], chosen["phenotype"].astype(str), strict=True)
         names = dict(sorted(pairs, key=lambda pair: (pair[1] != "normal", pair[1])))
     else:
-        names = dict.fromkeys(sorted(set(clips["study"])), "")
+        names = dict.fromkeys(sorted(set(clips[ClipColumn.STUDY])), "")
     wanted = (View.SAX.value, View.CH4.value)
     hearts = []
     for index, (study, name) in enumerate(list(names.items())[:most]):
-        own = clips[clips["study"] == study].sort_values(["view", "slice"])
-        view = wanted[index % 2] if (own["view"] == wanted[index % 2]).any() else own["view"].iloc[0]
-        rows = own[own["view"] == view]
+        own = clips[clips[ClipColumn.STUDY] == study].sort_values([ClipColumn.VIEW, ClipColumn.SLICE])
+        view = wanted[index % 2] if (own[ClipColumn.VIEW] == wanted[index % 2]).any() else own[ClipColumn.VIEW].iloc[0]
+        rows = own[own[ClipColumn.VIEW] == view]
         clip = rows.iloc[len(rows) // 2]
-        with open_study(run / "store", clip["patient"], clip["study"]) as file:
-            cine = read_clip(file, clip["view"], int(clip["slice"]))
+        with open_study(run / "store", clip[ClipColumn.PATIENT], clip[ClipColumn.STUDY]) as file:
+            cine = read_clip(file, clip[ClipColumn.VIEW], int(clip[ClipColumn.SLICE]))
         strip = cine_strip(cine, spacing_of(clip), frames=_PANES, size=112, max_bytes=24_000)
         kind = words_of(name)
-        caption = ", ".join([kind[:1].upper() + kind[1:], str(clip["view"])] if kind else [str(clip["view"])])
+        caption = f"{kind[:1].upper()}{kind[1:]}, {view}" if kind else str(view)
         hearts.append((caption, strip))
     return hearts

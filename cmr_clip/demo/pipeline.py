@@ -60,7 +60,7 @@ def run_demo(plan: DemoPlan, tell: Callable[[str], None] = lambda line: None) ->
     seconds = run_steps(steps, plan.run, tell)
     summary = summarise(plan, steps, seconds)
     file = plan.run / "summary.json"
-    write_text(file, json.dumps(summary, indent=2) + "\n")
+    write_text(file, json.dumps(summary, indent=2, allow_nan=False) + "\n")
     failed = [name for name, passed in summary["checks"].items() if not passed] if plan.full_scale else []
     report = write_demo_report(summary, plan.run)
     return DemoResult(summary, file, report, plan.run / "map" / "explorer.html", tuple(failed))

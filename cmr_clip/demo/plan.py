@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cmr_clip.shipped import CONFIGS
+from preprocess.store.manifest import ClipColumn
 
 __all__ = ["TARGET", "DemoPlan", "DemoStep", "demo_steps"]
 
@@ -173,7 +174,16 @@ def _map_steps(plan: DemoPlan) -> list[DemoStep]:
     run = plan.run
     command = ["cmr-clip", "umap", "--embeddings", f"{run}/embeddings.parquet", "--store", f"{run}/store"]
     command += ["--labels", f"{run}/truth_labels.csv", "--out", f"{run}/map"]
-    command += ["--color", "view", "phenotype", "lvef_percent", "sex", "vendor", "--notice", _NOTICE]
+    command += [
+        "--color",
+        ClipColumn.VIEW,
+        "phenotype",
+        "lvef_percent",
+        ClipColumn.SEX,
+        ClipColumn.VENDOR,
+        "--notice",
+        _NOTICE,
+    ]
     command += ["--min-dist", "0.5"]
     if plan.real is not None:
         command += ["--place", f"{run}/real/embeddings.parquet", "--place-store", f"{run}/real/store"]

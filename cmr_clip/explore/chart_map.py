@@ -12,6 +12,7 @@ import pandas as pd
 from cmr_clip.explore.mapped import Cohort
 from cmr_clip.explore.projection import UmapSettings, nearest, project, silhouette
 from cmr_clip.explore.variables import Variable
+from preprocess.store.manifest import ClipColumn
 
 __all__ = ["ChartMap", "Unit", "coordinates", "make_map", "silhouettes"]
 
@@ -40,11 +41,13 @@ def make_map(cohort: Cohort, settings: UmapSettings) -> ChartMap:
 
 def coordinates(cohort: Cohort, chart: ChartMap) -> pd.DataFrame:
     """A row per clip and per study (`unit`): study, view, slice, x, y, placed."""
-    clips = cohort.clips[["study", "view", "slice", "placed"]].assign(x=chart.clips[:, 0], y=chart.clips[:, 1])
-    studies = cohort.studies[["study", "placed"]].assign(x=chart.studies[:, 0], y=chart.studies[:, 1])
+    clips = cohort.clips[[ClipColumn.STUDY, ClipColumn.VIEW, ClipColumn.SLICE, "placed"]].assign(
+        x=chart.clips[:, 0], y=chart.clips[:, 1]
+    )
+    studies = cohort.studies[[ClipColumn.STUDY, "placed"]].assign(x=chart.studies[:, 0], y=chart.studies[:, 1])
     table = pd.concat([clips.assign(unit="clip"), studies.assign(unit="study")], ignore_index=True)
-    table["slice"] = table["slice"].astype("Int64")
-    ordered: pd.DataFrame = table[["unit", "study", "view", "slice", "x", "y", "placed"]]
+    table[ClipColumn.SLICE] = table[ClipColumn.SLICE].astype("Int64")
+    ordered: pd.DataFrame = table[["unit", ClipColumn.STUDY, ClipColumn.VIEW, ClipColumn.SLICE, "x", "y", "placed"]]
     return ordered
 
 

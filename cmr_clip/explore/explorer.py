@@ -18,6 +18,7 @@ from preprocess.pages.documents import Program, document, write_page
 from preprocess.pages.markup import fill_template, read_template
 from preprocess.pages.strips import Strip
 from preprocess.pages.style import style_sheet
+from preprocess.store.manifest import ClipColumn
 from preprocess.store.views import View
 
 __all__ = ["PageText", "payload", "write_explorer"]
@@ -47,7 +48,7 @@ def write_explorer(
     strips: Mapping[int, Strip],
     *,
     unit: Unit = "study",
-    colour: str = "view",
+    colour: str = ClipColumn.VIEW,
     text: PageText | None = None,
 ) -> Path:
     """Write the page.
@@ -84,16 +85,16 @@ def payload(cohort: Cohort, chart: ChartMap, variables: list[Variable], strips: 
     return {
         "views": [view.value for view in View],
         "clips": {
-            "study": clips["study_row"].tolist(),
-            "view": clips["view"].astype(str).tolist(),
-            "slice": clips["slice"].astype(int).tolist(),
+            ClipColumn.STUDY: clips["study_row"].tolist(),
+            ClipColumn.VIEW: clips[ClipColumn.VIEW].astype(str).tolist(),
+            ClipColumn.SLICE: clips[ClipColumn.SLICE].astype(int).tolist(),
             "placed": clips["placed"].astype(int).tolist(),
             **_axes(chart.clips),
             "frames": [strip.frames for strip in chosen],
             "strip": [base64.b64encode(strip.jpeg).decode("ascii") for strip in chosen],
         },
         "studies": {
-            "key": studies["study"].astype(str).tolist(),
+            "key": studies[ClipColumn.STUDY].astype(str).tolist(),
             "placed": studies["placed"].astype(int).tolist(),
             **_axes(chart.studies),
             "near": chart.neighbours.tolist(),

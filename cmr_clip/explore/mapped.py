@@ -49,9 +49,9 @@ def load_cohort(
     keys, vectors = read_embeddings(embeddings)
     manifest = read_manifest(store)
     # What the store knows of each clip
-    on = ["study", "view", "slice"]
+    on = [ClipColumn.STUDY, ClipColumn.VIEW, ClipColumn.SLICE]
     known = manifest[on + [name for name in _CLIP_FACTS if name in manifest.columns]]
-    known = known.astype({"study": str, "view": str, "slice": int}).drop_duplicates(on)
+    known = known.astype({ClipColumn.STUDY: str, ClipColumn.VIEW: str, ClipColumn.SLICE: int}).drop_duplicates(on)
     clips = keys.merge(known, on=on, how="left", indicator=True)
     lost = int((clips.pop("_merge") == "left_only").sum())
     if lost:
@@ -59,15 +59,17 @@ def load_cohort(
             f"{lost} of {len(clips)} embedded clips are not in {store / MANIFEST_FILES[0]}",
             "give the store that these embeddings were made from",
         )
-    codes, names = pd.factorize(clips["study"])
+    codes, names = pd.factorize(clips[ClipColumn.STUDY])
     clips = clips.assign(study_row=codes, placed=placed, store=str(store))
     # What the store and the tables know of each study
-    known = manifest[["study", *(name for name in STUDY_FACTS if name in manifest.columns)]]
-    known = known.astype({"study": str}).drop_duplicates("study")
-    studies = pd.DataFrame({"study": pd.Series(names, dtype=str)}).merge(known, on="study", how="left")
+    known = manifest[[ClipColumn.STUDY, *(name for name in STUDY_FACTS if name in manifest.columns)]]
+    known = known.astype({ClipColumn.STUDY: str}).drop_duplicates(ClipColumn.STUDY)
+    studies = pd.DataFrame({ClipColumn.STUDY: pd.Series(names, dtype=str)}).merge(
+        known, on=ClipColumn.STUDY, how="left"
+    )
     for table in tables or []:
-        new = [name for name in table.columns if name == "study" or name not in studies.columns]
-        studies = studies.merge(table[new], on="study", how="left")
+        new = [name for name in table.columns if name == ClipColumn.STUDY or name not in studies.columns]
+        studies = studies.merge(table[new], on=ClipColumn.STUDY, how="left")
     return Cohort(clips, vectors, studies.assign(placed=placed), mean_by(vectors, codes, len(names)))
 
 

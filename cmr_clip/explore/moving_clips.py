@@ -18,9 +18,9 @@ __all__ = ["by_importance", "spacing_of", "strips_of"]
 
 def by_importance(clips: pd.DataFrame) -> list[int]:
     """Rows in the order in which they deserve a thumbnail: placed studies, then the middle slice of each view."""
-    groups = clips.groupby(["study_row", "view"])["slice"]
-    off_centre = (clips["slice"] - groups.transform("median")).abs().rename("off")
-    rank = off_centre.groupby([clips["study_row"], clips["view"]]).rank(method="first")
+    groups = clips.groupby(["study_row", ClipColumn.VIEW])[ClipColumn.SLICE]
+    off_centre = (clips[ClipColumn.SLICE] - groups.transform("median")).abs().rename("off")
+    rank = off_centre.groupby([clips["study_row"], clips[ClipColumn.VIEW]]).rank(method="first")
     order = np.lexsort((np.arange(len(clips)), rank.to_numpy(), ~clips["placed"].to_numpy(bool)))
     return [int(row) for row in order]
 
@@ -31,8 +31,8 @@ def strips_of(clips: pd.DataFrame, max_bytes: int, size: int = 64) -> Iterator[t
     for row in by_importance(clips):
         clip = clips.iloc[row]
         spacing = spacing_of(clip)
-        with open_study(Path(clip["store"]), clip["patient"], clip["study"]) as file:
-            cine = read_clip(file, clip["view"], int(clip["slice"]))
+        with open_study(Path(clip["store"]), clip[ClipColumn.PATIENT], clip[ClipColumn.STUDY]) as file:
+            cine = read_clip(file, clip[ClipColumn.VIEW], int(clip[ClipColumn.SLICE]))
         strip = cine_strip(cine, spacing, size=size)
         spent += len(strip.jpeg) * 4 // 3
         if spent > max_bytes:

@@ -12,6 +12,7 @@ import pandas as pd
 
 from cmr_clip.errors import CmrClipError
 from cmr_clip.explore.mapped import STUDY_FACTS, Cohort
+from preprocess.store.manifest import ClipColumn
 from preprocess.store.views import View
 
 __all__ = ["MISSING_COLOUR", "Category", "Variable", "label_of", "select_variables", "variables_of", "words_of"]
@@ -62,7 +63,7 @@ _ACRONYMS = {
     "bsa",
     "sax",
 }
-_NOT_VARIABLES = {"study", "patient", "placed"}
+_NOT_VARIABLES = {ClipColumn.STUDY, ClipColumn.PATIENT, "placed"}
 
 
 @dataclass(frozen=True)
@@ -122,11 +123,13 @@ def variables_of(cohort: Cohort) -> list[Variable]:
     own = [name for name in cohort.studies.columns if name not in _NOT_VARIABLES]
     technical = [name for name in STUDY_FACTS if name in own]
     names = [name for name in own if name not in technical] + technical
-    present, usual = set(cohort.clips["view"]), [view.value for view in View]
+    present, usual = set(cohort.clips[ClipColumn.VIEW]), [view.value for view in View]
     views = [view for view in usual if view in present] + sorted(present - set(usual))
-    found: list[Variable | None] = [_categorical(cohort.clips["view"].astype(object), "view", "clip", views)]
+    found: list[Variable | None] = [
+        _categorical(cohort.clips[ClipColumn.VIEW].astype(object), ClipColumn.VIEW, "clip", views)
+    ]
     found += [_variable(cohort.studies[name], name, "study") for name in names]
-    found.append(_variable(cohort.clips["slice"], "slice", "clip"))
+    found.append(_variable(cohort.clips[ClipColumn.SLICE], ClipColumn.SLICE, "clip"))
     return [variable for variable in found if variable is not None]
 
 
@@ -134,7 +137,7 @@ def select_variables(variables: list[Variable], names: list[str] | None, limit: 
     """The variables named, or the first `limit` of them (without slices) if none are."""
     known = {variable.name: variable for variable in variables}
     if not names:
-        return [variable for variable in variables if variable.name != "slice"][:limit]
+        return [variable for variable in variables if variable.name != ClipColumn.SLICE][:limit]
     unknown = [name for name in names if name not in known]
     if unknown:
         raise CmrClipError(f"can't colour by {', '.join(unknown)}", f"known are {', '.join(known)}")
@@ -151,7 +154,7 @@ def _variable(values: pd.Series[str], name: str, level: Literal["clip", "study"]
         by_frequency = sorted(counts.index, key=lambda text: (-int(counts[text]), text))
         return _categorical(values, name, level, by_frequency)
     distinct = sorted(numbers.dropna().unique())
-    if name != "slice" and len(distinct) <= 5 and values.notna().sum() >= 3 * len(distinct):
+    if name != ClipColumn.SLICE and len(distinct) <= 5 and values.notna().sum() >= 3 * len(distinct):
         return _categorical(numbers.map(_plain), name, level, [_plain(number) for number in distinct])
     array = numbers.to_numpy(np.float64)
     low, high = (float(limit) for limit in np.nanpercentile(array, [2, 98]))

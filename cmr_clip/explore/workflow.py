@@ -17,8 +17,11 @@ from cmr_clip.explore.moving_clips import strips_of
 from cmr_clip.explore.picture import draw_map
 from cmr_clip.explore.projection import UmapSettings
 from cmr_clip.explore.variables import select_variables, variables_of
+from cmr_clip.runtime.outputs import check_folder_place
 from preprocess.pages.strips import Strip
-from preprocess.system.files import replacing, write_text
+from preprocess.store.manifest import ClipColumn
+from preprocess.system.files import write_text
+from preprocess.system.parquet import write_parquet
 
 __all__ = ["MapRequest", "MapResult", "map_embeddings"]
 
@@ -78,16 +81,18 @@ def map_embeddings(request: MapRequest, track: Track | None = None) -> MapResult
     Args:
         request: what to map.
         track: wraps the thumbnails (and is told how many there may be), for a progress bar.
+
+    Raises:
+        MachineError: the folder cannot be written, which is tried first.
     """
+    check_folder_place(request.out)
     cohort = _load(request)
     variables = variables_of(cohort)
     shown = select_variables(variables, list(request.colours) if request.colours else None)
     chart = make_map(cohort, request.settings)
     out = request.out
-    out.mkdir(parents=True, exist_ok=True)
     table = coordinates(cohort, chart)
-    with replacing(out / "coordinates.parquet") as temporary:
-        table.to_parquet(temporary, index=False)
+    write_parquet(out / "coordinates.parquet", table)
     write_text(out / "coordinates.csv", table.to_csv(index=False, float_format="%.5f"))
     scores = silhouettes(cohort, shown)
     summary = {
@@ -97,7 +102,7 @@ def map_embeddings(request: MapRequest, track: Track | None = None) -> MapResult
         "silhouette": scores,
         "umap": vars(request.settings),
     }
-    write_text(out / "map.json", json.dumps(summary, indent=2) + "\n")
+    write_text(out / "map.json", json.dumps(summary, indent=2, allow_nan=False) + "\n")
     draw_map(out / "umap.png", cohort, chart, shown)
     found: Iterable[tuple[int, Strip]] = strips_of(cohort.clips, request.thumbnail_bytes)
     strips = dict(track(found, len(cohort.clips)) if track else found)
@@ -119,7 +124,7 @@ def _load(request: MapRequest) -> Cohort:
     labels = join_labels(request.labels)
     tables = [labels] + ([predicted_columns(request.predictions)] if request.predictions else [])
     cohort = load_cohort(request.embeddings, request.store, tables)
-    if request.labels and not set(labels["study"]) & set(cohort.studies["study"]):
+    if request.labels and not set(labels[ClipColumn.STUDY]) & set(cohort.studies[ClipColumn.STUDY]):
         raise CmrClipError("the labels name none of the embedded studies", "they need the store's study keys")
     if not request.place:
         return cohort

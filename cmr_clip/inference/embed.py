@@ -45,7 +45,7 @@ def embed_store(
         A row per clip: study, patient, view, slice, e0 … e(E-1), E = 512 in the paper.
 
     Raises:
-        CmrClipError: the weights were never trained to embed.
+        CmrClipError: the weights were never trained to embed, or the model diverged.
     """
     tower, receipt = load_pretrained(checkpoint)
     if tower.projection != "trained":
@@ -65,6 +65,10 @@ def embed_store(
         for raw in track(data.predict_dataloader()):
             batch = data.prepare(data.transfer_batch_to_device(raw, where, 0))
             vectors.append(tower(batch["clips"]).float().cpu().numpy())
+            if not np.isfinite(vectors[-1]).all():
+                raise CmrClipError(
+                    f"the encoder of {checkpoint} gives values that are not finite", "the model diverged"
+                )
             for study, patient, names in zip(batch["study"], batch["patient"], batch["clip_names"], strict=True):
                 clips.extend((study, patient, view, index) for view, index in names)
     return embedding_table(clips, np.concatenate(vectors))

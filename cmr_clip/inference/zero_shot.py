@@ -20,6 +20,7 @@ from cmr_clip.weights.pair import LoadedPair, load_contrastive
 from preprocess.labels.splits import read_splits, studies_of_split
 from preprocess.labels.table import read_labels
 from preprocess.reports.tokenizer import load_tokenizer
+from preprocess.store.manifest import ClipColumn
 
 __all__ = ["ZeroShotResult", "score_findings", "score_studies", "study_means"]
 
@@ -39,7 +40,7 @@ class ZeroShotResult:
     @property
     def n_studies(self) -> int:
         """Studies that were scored."""
-        return int(self.predictions["study"].nunique())
+        return int(self.predictions[PredictionColumn.STUDY].nunique())
 
 
 def score_findings(
@@ -67,7 +68,7 @@ def score_findings(
     findings = read_probes(probes)
     keys, vectors = read_embeddings(embeddings)
     if splits is not None:
-        chosen = keys["study"].isin(studies_of_split(read_splits(splits), split)).to_numpy()
+        chosen = keys[ClipColumn.STUDY].isin(studies_of_split(read_splits(splits), split)).to_numpy()
         keys, vectors = keys[chosen].reset_index(drop=True), vectors[chosen]
         if keys.empty:
             raise CmrClipError(f"no study of split {split!r} is in {embeddings}", "are both of one store?")
@@ -77,9 +78,11 @@ def score_findings(
 
 def study_means(keys: pd.DataFrame, vectors: Vectors) -> tuple[pd.DataFrame, Vectors]:
     """Clips to studies: `study, patient` and the L2-normalised mean of each study's clips `[N, E]`."""
-    codes, studies = pd.factorize(keys["study"], sort=True)
-    first = keys.drop_duplicates("study").set_index("study").loc[studies]
-    table = pd.DataFrame({"study": np.asarray(studies), "patient": first["patient"].to_numpy()})
+    codes, studies = pd.factorize(keys[ClipColumn.STUDY], sort=True)
+    first = keys.drop_duplicates(ClipColumn.STUDY).set_index(ClipColumn.STUDY).loc[studies]
+    table = pd.DataFrame(
+        {ClipColumn.STUDY: np.asarray(studies), ClipColumn.PATIENT: first[ClipColumn.PATIENT].to_numpy()}
+    )
     return table, mean_by(vectors, codes, len(studies))
 
 
@@ -107,8 +110,8 @@ def score_studies(
         )
     scores = torch.from_numpy(means) @ directions.T
     names = [probe.finding for probe in probes]
-    known = pd.DataFrame(index=studies["study"], columns=names, dtype=float) if truth is None else truth[names]
-    labels = torch.tensor(known.reindex(studies["study"]).to_numpy(np.float32))
+    known = pd.DataFrame(index=studies[ClipColumn.STUDY], columns=names, dtype=float) if truth is None else truth[names]
+    labels = torch.tensor(known.reindex(studies[ClipColumn.STUDY]).to_numpy(np.float32))
     rows: list[pd.DataFrame] = []
     for name, truths, values in zip(names, labels.T.numpy(), scores.T.numpy(), strict=True):
         table = studies.copy()

@@ -14,7 +14,8 @@ def retrieval_metrics(
     """Text-to-study and study-to-text retrieval.
 
     A hit is a study whose report is word for word the query's: with all reports different, the study itself. Ties
-    count against the model.
+    count against the model. What is not defined is absent: without studies everything but `n`, and with embeddings that
+    are not numbers everything but `n` and chance.
 
     Args:
         studies: study embeddings `[N, E]`, L2-normalised.
@@ -26,17 +27,22 @@ def retrieval_metrics(
         `r_at_k` (mean of both directions), `text_to_study_r_at_k`, `study_to_text_r_at_k`, `median_rank` (both
         directions), `chance_at_k` (the same hits for a random order) and `n`.
     """
-    similarity = reports @ studies.T
+    metrics = {"n": float(len(studies))}
+    if not len(studies):
+        return metrics
     relevant = report_ids[:, None] == report_ids[None, :]
+    metrics |= {f"chance_at_{k}": _chance(relevant, k) for k in at}
+    similarity = reports @ studies.T
+    if not similarity.isfinite().all():
+        return metrics
     ranks = {
         "text_to_study": _first_hit(similarity, relevant),
         "study_to_text": _first_hit(similarity.T, relevant),
     }
     both = torch.cat(list(ranks.values()))
-    metrics = {"n": float(len(studies)), "median_rank": float(both.median())}
+    metrics["median_rank"] = float(both.median())
     for k in at:
         metrics[f"r_at_{k}"] = float((both <= k).float().mean())
-        metrics[f"chance_at_{k}"] = _chance(relevant, k)
         for direction, rank in ranks.items():
             metrics[f"{direction}_r_at_{k}"] = float((rank <= k).float().mean())
     return metrics

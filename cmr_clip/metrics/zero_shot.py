@@ -24,7 +24,7 @@ def prompt_direction(prompts: Tensor, against: Tensor) -> Tensor:
 
 
 def zero_shot_aurocs(scores: Tensor, truth: Tensor) -> list[float]:
-    """AUROC of each finding over the studies that have a label; NaN where one class is missing.
+    """AUROC of each finding over the studies that have a label; NaN where one class is missing or a score is NaN.
 
     Args:
         scores: `[N, K]`.
@@ -33,6 +33,7 @@ def zero_shot_aurocs(scores: Tensor, truth: Tensor) -> list[float]:
     results = []
     for score, label in zip(scores.T, truth.T, strict=True):
         known = ~label.isnan()
-        both = torch.unique(label[known]).numel() == 2
-        results.append(float(binary_auroc(score[known].double(), label[known].long())) if both else float("nan"))
+        is_defined = torch.unique(label[known]).numel() == 2 and not score[known].isnan().any()
+        auroc = float(binary_auroc(score[known].double(), label[known].long())) if is_defined else float("nan")
+        results.append(auroc)
     return results

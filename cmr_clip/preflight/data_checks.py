@@ -14,6 +14,7 @@ from preprocess.labels.splits import SPLITS, read_splits, studies_of_split, with
 from preprocess.labels.table import read_labels
 from preprocess.reports.index import SentenceIndex, read_sentences
 from preprocess.reports.tokenizer import load_tokenizer
+from preprocess.store.manifest import ClipColumn
 
 __all__ = ["check_data"]
 
@@ -38,15 +39,19 @@ def _store(data: Any, findings: Findings) -> pd.DataFrame | None:
     manifest = None
     with findings.attempt("store"):
         manifest = clip_keys(Path(data["store"]), data["views"])
-        views = ", ".join(f"{view} {count}" for view, count in manifest["view"].value_counts().sort_index().items())
-        findings.ok("store", f"{manifest['study'].nunique()} studies, {len(manifest)} clips: {views}")
+        views = ", ".join(
+            f"{view} {count}" for view, count in manifest[ClipColumn.VIEW].value_counts().sort_index().items()
+        )
+        findings.ok("store", f"{manifest[ClipColumn.STUDY].nunique()} studies, {len(manifest)} clips: {views}")
     if manifest is not None:
         with findings.attempt("clips"):
             reader = ClipReader(Path(data["store"]), data["clip"]["n_frames"])
             sizes = []
-            for view, rows in manifest.groupby("view"):
+            for view, rows in manifest.groupby(ClipColumn.VIEW):
                 row = rows.iloc[0]
-                clip = reader.read(ClipKey(row["patient"], row["study"], str(view), int(row["slice"])))
+                clip = reader.read(
+                    ClipKey(row[ClipColumn.PATIENT], row[ClipColumn.STUDY], str(view), int(row[ClipColumn.SLICE]))
+                )
                 sizes.append(f"{view} {' × '.join(str(n) for n in clip.frames.shape)}")
             findings.ok("clips", f"read one of each view: {', '.join(sizes)} (frames, rows, columns)")
     return manifest
@@ -61,7 +66,7 @@ def _splits(data: Any, manifest: pd.DataFrame | None, findings: Findings) -> pd.
     with findings.attempt("splits"):
         table = read_splits(Path(data["splits"]))
         if manifest is not None:
-            table = with_studies(table, manifest["study"])
+            table = with_studies(table, manifest[ClipColumn.STUDY])
         counts = {split: len(studies_of_split(table, split)) for split in SPLITS}
         detail = ", ".join(f"{name} {count}" for name, count in counts.items()) + " studies in the store"
         if counts["train"] and counts["val"]:

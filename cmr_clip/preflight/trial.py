@@ -20,6 +20,7 @@ from cmr_clip.tasks.video_task import VideoTask
 from preprocess.labels.splits import read_splits, studies_of_split, with_studies, write_splits
 from preprocess.labels.table import read_labels
 from preprocess.reports.index import read_sentences
+from preprocess.store.manifest import ClipColumn
 
 __all__ = ["Trial", "run_trial"]
 
@@ -124,7 +125,7 @@ def _step(
 def _few_studies(plan: Plan) -> Iterator[Path]:
     """A split table of a few studies: a task may look at all of its training set before the first step."""
     table = read_splits(Path(plan.data["splits"]))
-    table = with_studies(table, plan.build_data().manifest_of(None)["study"])
+    table = with_studies(table, plan.build_data().manifest_of(None)[ClipColumn.STUDY])
     if plan.data.get("sentences") is not None:
         table = with_studies(table, read_sentences(Path(plan.data["sentences"])).studies)
     train, val = (studies_of_split(table, split) for split in ("train", "val"))

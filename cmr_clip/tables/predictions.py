@@ -14,6 +14,7 @@ from typing import Final
 import pandas as pd
 
 from preprocess.errors import DamagedFileError
+from preprocess.store.manifest import ClipColumn
 from preprocess.system.files import write_text
 from preprocess.system.tables import iter_rows
 
@@ -52,12 +53,15 @@ class Prediction:
 
 
 class PredictionColumn:
-    """The columns by name, for those who work on the table as a whole."""
+    """The columns of both tables by name, for those who work on a table as a whole; a clip's are `ClipColumn`'s."""
 
+    STUDY: Final = "study"
+    PATIENT: Final = "patient"
     TARGET: Final = "target"
     TRUTH: Final = "truth"
     SCORE: Final = "score"
     MODEL: Final = "model"
+    WEIGHT: Final = "weight"
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,7 @@ class AttentionWeight:
 PREDICTION_COLUMNS = tuple(column.name for column in fields(Prediction))
 ATTENTION_COLUMNS = tuple(column.name for column in fields(AttentionWeight))
 _REMEDY = "make it with cmr-clip test or predict"
+_MOST = 1.001  # weights are float32
 
 
 def write_predictions(path: Path, predictions: Iterable[Prediction] | pd.DataFrame) -> None:
@@ -109,11 +114,11 @@ def read_predictions(path: Path) -> Iterator[Prediction]:
         DamagedFileError: a score or a truth is no number, or the file is no table.
     """
     column = PredictionColumn
-    for cells in iter_rows(path, ["study", column.TARGET, column.SCORE]):
+    for cells in iter_rows(path, [column.STUDY, column.TARGET, column.SCORE]):
         truth = cells.get(column.TRUTH, "")
         yield Prediction(
-            study=cells["study"],
-            patient=cells.get("patient", ""),
+            study=cells[column.STUDY],
+            patient=cells.get(column.PATIENT, ""),
             target=cells[column.TARGET],
             truth=_number(path, truth) if truth else math.nan,
             score=_number(path, cells[column.SCORE]) if cells[column.SCORE] else math.nan,
@@ -131,15 +136,23 @@ def read_attention(path: Path) -> Iterator[AttentionWeight]:
 
     Raises:
         PreprocessError: no such file, or a column is missing.
-        DamagedFileError: a weight or a slice is no number, or the file is no table.
+        DamagedFileError: a weight is no share, a slice no index, or the file is no table.
     """
+    column = PredictionColumn
     for cells in iter_rows(path, ATTENTION_COLUMNS):
-        place, weight = int(_number(path, cells["slice"])), _number(path, cells["weight"])
-        yield AttentionWeight(cells["study"], cells[PredictionColumn.TARGET], cells["view"], place, weight)
+        place, weight = _number(path, cells[ClipColumn.SLICE]), _number(path, cells[column.WEIGHT])
+        if not (place >= 0 and place.is_integer()):
+            raise DamagedFileError(f"{path} names a slice that is no index", _REMEDY)
+        if not 0 <= weight <= _MOST:
+            raise DamagedFileError(f"{path} holds a weight that is not between 0 and 1", _REMEDY)
+        yield AttentionWeight(cells[column.STUDY], cells[column.TARGET], cells[ClipColumn.VIEW], int(place), weight)
 
 
 def _number(path: Path, text: str) -> float:
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
-        raise DamagedFileError(f"{path} holds a value that is no number", _REMEDY) from None
+        number = math.inf
+    if math.isinf(number):
+        raise DamagedFileError(f"{path} holds a value that is no number", _REMEDY)
+    return number

@@ -154,7 +154,8 @@ class ContrastivePretraining(VideoTask):
         same = collected.report_ids[:, None] == collected.report_ids[None, :]
         metrics["loss"] = float(self.objective(studies, reports, studies, reports, same))
         self.log_dict({f"{stage}/{name}": value for name, value in metrics.items()}, batch_size=1)
-        self.log(f"{stage}/r_at_5", metrics["retrieval/r_at_5"], prog_bar=True, logger=False, batch_size=1)
+        if "retrieval/r_at_5" in metrics:
+            self.log(f"{stage}/r_at_5", metrics["retrieval/r_at_5"], prog_bar=True, logger=False, batch_size=1)
 
     def validation_step(self, batch: BagBatch, batch_idx: int) -> None:
         """Embed whole studies and reports."""

@@ -33,14 +33,18 @@ class CollectedStudies:
     truth: Tensor
 
     def metrics(self, findings: list[str], directions: Tensor | None) -> dict[str, float]:
-        """`retrieval/…`, and with prompt directions `[K, E]` also `zero_shot/<finding>` and their mean."""
+        """`retrieval/…`, and with prompt directions `[K, E]` also `zero_shot/<finding>` and their mean.
+
+        What the studies do not define is absent.
+        """
         retrieval = retrieval_metrics(self.studies, self.reports, self.report_ids)
         metrics = {f"retrieval/{name}": value for name, value in retrieval.items()}
         if directions is not None:
             aurocs = zero_shot_aurocs(self.studies @ directions.T, self.truth)
-            metrics.update({f"zero_shot/{name}": auroc for name, auroc in zip(findings, aurocs, strict=True)})
-            known = [auroc for auroc in aurocs if not math.isnan(auroc)]
-            metrics["zero_shot/mean"] = sum(known) / len(known) if known else math.nan
+            known = {name: auroc for name, auroc in zip(findings, aurocs, strict=True) if not math.isnan(auroc)}
+            metrics.update({f"zero_shot/{name}": auroc for name, auroc in known.items()})
+            if known:
+                metrics["zero_shot/mean"] = sum(known.values()) / len(known)
         return metrics
 
 

@@ -75,6 +75,12 @@ class VideoTask(pl.LightningModule):
     def shape_optimizer(self, optimizer: torch.optim.Optimizer) -> None:
         """Change the new optimiser before a schedule sees it; nothing by default."""
 
+    def on_validation_epoch_start(self) -> None:
+        """Forget the last validation's metrics: one that is not defined this time must not keep its old value."""
+        known = self.trainer.callback_metrics
+        for name in [name for name in known if name.startswith("val/")]:
+            del known[name]
+
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Describe the encoder and its input in plain values, so that a stranger can rebuild and feed it."""
         spec = {} if self._clip_spec is None else asdict(self._clip_spec)

@@ -29,7 +29,10 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         path = Path(path)
         remove_stale(path)
         with replacing(path) as temporary, temporary.open("wb") as file:
-            torch.save(checkpoint, file)
+            try:
+                torch.save(checkpoint, file)
+            except RuntimeError as error:  # torch hides what the disk said
+                raise error.__context__ if isinstance(error.__context__, OSError) else error from None
             file.flush()
             os.fsync(file.fileno())
         # The new name must survive a power cut, too.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import re
 import sys
@@ -14,6 +15,7 @@ from typing import Any
 import pytorch_lightning as pl
 from jsonargparse import SUPPRESS, ArgumentError, Namespace
 from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from rich.logging import RichHandler
 from transformers.utils.logging import disable_progress_bar, set_verbosity_error
@@ -21,6 +23,7 @@ from transformers.utils.logging import disable_progress_bar, set_verbosity_error
 from cmr_clip.data.store_module import StoreDataModule
 from cmr_clip.errors import ConfigurationError
 from cmr_clip.runtime.distributed import leave_together
+from cmr_clip.runtime.outputs import check_folder_place
 from cmr_clip.runtime.stop_signals import StopSignals
 from cmr_clip.tasks.video_task import VideoTask
 from cmr_clip.training.callbacks.preemption import ResumeOptions, ResumePoints, TrainingStoppedError
@@ -30,6 +33,7 @@ from cmr_clip.training.moved_names import refuse_moved_names
 from cmr_clip.training.recipes import config_files, with_bases
 from cmr_clip.weights.files import read_checkpoint
 from preprocess.commands.console import console
+from preprocess.errors import MachineError
 
 __all__ = ["CmrClipCLI", "parse_only", "run_training"]
 
@@ -48,6 +52,8 @@ _HINTS = (
 )
 
 
+# What a disk says that takes no more; anything else of the system is ours to mend.
+_DISK_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
 _NAMED_CHECKPOINTS = (None, "last", "best")
 
 
@@ -83,6 +89,9 @@ class CmrClipCLI(LightningCLI):
     def before_instantiate_classes(self) -> None:
         """Keep all files of a run in its `default_root_dir`: checkpoints, TensorBoard events, tables."""
         chosen = self.config[self.config["subcommand"]]
+        place = str(chosen["trainer"].get("default_root_dir") or ".")
+        if "://" not in place:  # Lightning's own kind of address
+            check_folder_place(Path(place))
         if chosen.get("ckpt_path") not in _NAMED_CHECKPOINTS:
             read_checkpoint(Path(chosen["ckpt_path"]))  # one clear error now instead of a traceback later
         trainer = chosen["trainer"]
@@ -97,6 +106,18 @@ class CmrClipCLI(LightningCLI):
                     save_dir=str(root), name="", version="tensorboard"
                 ),
             )
+
+    def instantiate_classes(self) -> None:
+        """Build what the configuration names.
+
+        Raises:
+            ConfigurationError: a class refuses its settings.
+        """
+        try:
+            super().instantiate_classes()
+        except (MisconfigurationException, ValueError) as error:
+            problem = f"the configuration cannot be built: {_field_and_reason(error)}"
+            raise ConfigurationError(problem, "cmr-clip fit --help lists every field") from error
 
     def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:
         """Add what every run needs whatever its configuration says: whole checkpoints, and an end at a signal."""
@@ -149,7 +170,8 @@ def run_training(arguments: Sequence[str]) -> None:
     """Run fit, validate, test or predict.
 
     Raises:
-        ConfigurationError: an unknown field or an impossible value.
+        ConfigurationError: an unknown field, an impossible value, or a metric to watch that is not defined.
+        MachineError: the run's folder cannot be written, or no longer.
         SystemExit: a signal ended the training; its state is saved.
     """
     _quieten()
@@ -160,6 +182,12 @@ def run_training(arguments: Sequence[str]) -> None:
         leave_together()
     except TrainingStoppedError as stopped:
         raise SystemExit(stopped.exit_code) from None
+    except OSError as error:
+        if error.errno not in _DISK_FAULTS:
+            raise
+        place = f" at {error.filename}" if error.filename else ""
+        problem = f"the run stopped{place}: {error.strerror}"
+        raise MachineError(problem, "make room, or set trainer.default_root_dir to another place") from error
 
 
 def _make(kind: type[CmrClipCLI], arguments: Sequence[str], signals: StopSignals) -> CmrClipCLI:
@@ -176,14 +204,19 @@ def _make(kind: type[CmrClipCLI], arguments: Sequence[str], signals: StopSignals
             parser_kwargs={"exit_on_error": False, "prog": "cmr-clip"},
         )
     except ArgumentError as error:
-        # The field and the innermost reason: jsonargparse wraps a message once per level of the configuration.
-        text = " ".join(str(error).split())
-        text = re.split(r" Expected a <class 'NoneType'>| Given value type:", text)[0]
-        field = ".".join(dict.fromkeys(re.findall(r'[Pp]arser key "([^"]+)"', text)))
-        reason = re.split(r'[Pp]arser key "[^"]+":', text)[-1]
-        reason = re.sub(r"^.*Errors: (?:- )?|Problem with given class_path '[^']*':", "", reason).strip(" -")
-        problem = f"{field}: {reason}" if field else reason
-        raise ConfigurationError(problem, "cmr-clip fit --help lists every field") from error
+        raise ConfigurationError(_field_and_reason(error), "cmr-clip fit --help lists every field") from error
+    except MisconfigurationException as error:  # Lightning's word for settings that do not fit the run
+        raise ConfigurationError(_field_and_reason(error), "see docs/pretraining.md and docs/heads.md") from error
+
+
+def _field_and_reason(error: Exception) -> str:
+    """The field and the innermost reason: jsonargparse wraps a message once per level of the configuration."""
+    text = " ".join(str(error).split())
+    text = re.split(r" Expected a <class 'NoneType'>| Given value type:", text)[0]
+    field = ".".join(dict.fromkeys(re.findall(r'[Pp]arser key "([^"]+)"', text)))
+    reason = re.split(r'[Pp]arser key "[^"]+":', text)[-1]
+    reason = re.sub(r"^.*Errors: (?:- )?|Problem with given class_path '[^']*':", "", reason).strip(" -")
+    return f"{field}: {reason}" if field else reason
 
 
 def _quieten() -> None:

@@ -1,7 +1,8 @@
 """Recipes: a configuration file may name others as its `base`, which are read before it and hold what it does not say.
 
-`base: ../base/pretrain.yaml`, or a list of files; each path starts at the file that names it. The bases become
-`--config` options of their own in front of their recipe's, so that LightningCLI merges them as it merges any files.
+`base: ../base/pretrain.yaml`, or a list of files; each path starts at the file that names it, wherever a link to
+that file may lie. The bases become `--config` options of their own in front of their recipe's, so that LightningCLI
+merges them as it merges any files.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 import yaml
 
 from cmr_clip.errors import ConfigurationError
+from cmr_clip.runtime.yaml_file import read_mapping
 
 __all__ = ["config_files", "read_yaml", "with_bases"]
 
@@ -31,7 +33,8 @@ def with_bases(arguments: Sequence[str]) -> list[str]:
     A base that the arguments gave already, or that several files name, is read once, at its first place.
 
     Raises:
-        ConfigurationError: a file or a base is missing, or a base is part of a circle or no file name.
+        ConfigurationError: a file or a base is missing or holds no settings, or a base is part of a circle or no
+            file name.
     """
     expanded: list[str] = []
     given: set[Path] = set()
@@ -42,8 +45,10 @@ def with_bases(arguments: Sequence[str]) -> list[str]:
             expanded += [option] if value is None else [option, value]
             continue
         file = Path(value)
-        if file.suffix in (".yaml", ".yml") and not file.is_file():
-            raise ConfigurationError(f"no configuration {file}", "cmr-clip configs --copy . writes the shipped ones")
+        if not os.path.isfile(file):  # noqa: PTH113 - settings as text can be too long for a file name
+            _check_inline(value)
+            expanded += ["--config", value]
+            continue
         for base in _bases(file, (file.resolve(),)):
             if base.resolve() not in given:
                 given.add(base.resolve())
@@ -74,15 +79,28 @@ def _options(arguments: Sequence[str]) -> Iterator[tuple[str, str | None]]:
             yield option, next(words, None)
 
 
+def _check_inline(value: str) -> None:
+    """Settings may stand on the command line themselves; anything else there is the name of a missing file."""
+    try:
+        content = yaml.safe_load(value)
+    except yaml.YAMLError:
+        content = None
+    if not isinstance(content, dict):
+        raise ConfigurationError(f"no configuration {value}", "cmr-clip configs --copy . writes the shipped ones")
+    if "base" in content:
+        raise ConfigurationError("a --config without a file has a base", "give the base with --config in front of it")
+
+
 def _bases(file: Path, above: tuple[Path, ...]) -> Iterator[Path]:
     """The files that `file` builds on, each after its own bases; `above` are `file` and those that build on it."""
-    content = read_yaml(file)
-    named = content.get("base") if isinstance(content, dict) else None
-    names = [named] if isinstance(named, str) else named or []
+    named = read_mapping(file, "configs/README.md says what a configuration holds", ConfigurationError).get("base")
+    names = [] if named is None else [named] if isinstance(named, str) else named
     if not (isinstance(names, list) and all(isinstance(name, str) for name in names)):
         raise ConfigurationError(f"{file}: base is {named!r}", "name a file or a list of files")
+    real = file.resolve()  # where the bases lie, if links led to the file
+    folder = file.parent if real == Path(os.path.normpath(Path.cwd() / file)) else real.parent
     for name in names:
-        base = Path(os.path.normpath(file.parent / name))
+        base = Path(os.path.normpath(folder / name))
         if base.resolve() in above:
             raise ConfigurationError(f"{file}: its base {name} builds on {file.name} itself", "break the circle")
         if not base.is_file():

@@ -217,7 +217,7 @@ def manifest_pieces(store: Path, rows: int = 100_000) -> Iterator[pd.DataFrame]:
         MachineError: the machine could not read it.
     """
     path = _path(store)
-    for piece in parquet_pieces(path, None, rows, _REMEDY):
+    for piece in parquet_pieces(path, rows, _REMEDY):
         _check(path, piece)
         yield piece
 

@@ -5,7 +5,7 @@ Only the columns themselves are read, never what pandas notes beside them: a not
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,6 +21,8 @@ __all__ = ["parquet_pieces", "read_parquet", "reading_parquet", "write_parquet"]
 # What pyarrow raises where bytes are not what the format says: OSError for the file's frame (without a number, see
 # `machine_fault`), ArrowException for its content, ValueError where text is not UTF-8 or a number does not fit.
 _DAMAGED = (OSError, pa.ArrowException, ValueError)
+
+_BUFFER = 64 * 1024  # bytes of a column
 
 
 @contextmanager
@@ -57,13 +59,12 @@ def read_parquet(path: Path, remedy: str = "") -> pd.DataFrame:
         return table
 
 
-def parquet_pieces(path: Path, columns: Sequence[str] | None, rows: int, remedy: str = "") -> Iterator[pd.DataFrame]:
-    """A table in pieces, so that memory does not grow with it.
+def parquet_pieces(path: Path, rows: int, remedy: str = "") -> Iterator[pd.DataFrame]:
+    """A table in pieces, so that memory does not grow with it, but with the groups of rows that it was written in.
 
     Args:
         path: the file.
-        columns: to read; all if None. One that is not there is left out.
-        rows: of a piece, at most.
+        rows: of a piece, at most; a piece ends where a group ends.
         remedy: what to do about a damaged one.
 
     Raises:
@@ -71,16 +72,17 @@ def parquet_pieces(path: Path, columns: Sequence[str] | None, rows: int, remedy:
         MachineError: the machine could not read it.
     """
     with reading_parquet(path, remedy):
-        file = pq.ParquetFile(path)
+        file = pq.ParquetFile(path, buffer_size=_BUFFER)
     with file:
-        batches = file.iter_batches(rows, columns=columns)
-        while True:
-            with reading_parquet(path, remedy):
-                batch = next(batches, None)
-                piece = None if batch is None else batch.to_pandas(ignore_metadata=True)
-            if piece is None:
-                return
-            yield piece
+        for group in range(file.num_row_groups):  # pyarrow keeps what it read of a group until it is done with all
+            batches = file.iter_batches(rows, row_groups=[group])
+            while True:
+                with reading_parquet(path, remedy):
+                    batch = next(batches, None)
+                    piece = None if batch is None else batch.to_pandas(ignore_metadata=True)
+                if piece is None:
+                    break
+                yield piece
 
 
 def write_parquet(path: Path, table: pd.DataFrame) -> None:

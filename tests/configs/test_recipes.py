@@ -94,6 +94,13 @@ def test_a_file_that_several_name_is_read_once_and_before_them(tmp_path: Path) -
         ("base: other.yaml", ["recipe.yaml", "other.yaml", "circle"]),
         ("base: {a: 1}", ["recipe.yaml", "name a file or a list of files"]),
         ("base: [1]", ["recipe.yaml", "name a file or a list of files"]),
+        *((f"base: {value}", ["recipe.yaml", "name a file or a list of files"]) for value in ("false", "0", "{}")),
+        ("base: broken.yaml", ["broken.yaml is not YAML (line 2, column 1)"]),
+        ("base: latin.yaml", ["latin.yaml is not UTF-8"]),
+        ("base: empty.yaml", ["empty.yaml is empty"]),
+        ("base: list.yaml", ["list.yaml holds no fields"]),
+        ("a: [1", ["recipe.yaml is not YAML"]),
+        ("- a", ["recipe.yaml holds no fields"]),
     ],
 )
 def test_a_wrong_base_is_one_line(
@@ -101,6 +108,9 @@ def test_a_wrong_base_is_one_line(
 ) -> None:
     (tmp_path / "recipe.yaml").write_text(content)
     (tmp_path / "other.yaml").write_text("base: recipe.yaml")
+    files = {"broken": b"a: [1\n", "latin": "name: Müller".encode("latin-1"), "empty": b"# nothing\n", "list": b"- a\n"}
+    for name, text in files.items():
+        (tmp_path / f"{name}.yaml").write_bytes(text)
     assert main(["fit", "--config", str(tmp_path / "recipe.yaml")]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert all(word in line for word in words)
@@ -116,3 +126,25 @@ def test_the_recipe_of_the_documentation_parses(tmp_path: Path) -> None:
 def test_a_base_belongs_in_a_file() -> None:
     with pytest.raises(ConfigurationError, match="on the command line give --config"):
         with_bases(["--base", "base.yaml"])
+
+
+@pytest.mark.parametrize("value", ["{base: base.yaml, trainer: {max_epochs: 2}}", "nowhere", "nowhere.json", "[1]"])
+def test_what_is_no_file_is_settings_without_a_base(value: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fit", "--config", value]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert ("--config in front" if "base" in value else f"no configuration {value}") in line
+    settings = "{trainer: {max_epochs: 2}}"
+    assert with_bases(["--config", settings]) == ["--config", settings]
+
+
+def test_a_link_to_a_recipe_means_the_recipe(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "base.yaml").write_text("seed_everything: 1\n")
+    (tmp_path / "real" / "recipe.yaml").write_text("base: ../base.yaml\n")
+    for link, target in (("elsewhere/linked.yaml", "real/recipe.yaml"), ("elsewhere/folder", "real")):
+        (tmp_path / link).symlink_to(tmp_path / target)
+    for recipe in ("elsewhere/linked.yaml", "elsewhere/folder/recipe.yaml"):
+        base, given = config_files(with_bases(["--config", str(tmp_path / recipe)]))
+        assert Path(base).samefile(tmp_path / "base.yaml")
+        assert given == str(tmp_path / recipe)

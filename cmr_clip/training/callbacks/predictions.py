@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -80,7 +81,7 @@ class PredictionTables(pl.Callback):
 
 
 class MetricsFile(pl.Callback):
-    """Writes the metrics of `test` to `<default_root_dir>/test_metrics.json`."""
+    """Writes the metrics of `test` to `<default_root_dir>/test_metrics.json`; one that is not defined is absent."""
 
     def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Write what was logged."""
@@ -88,5 +89,8 @@ class MetricsFile(pl.Callback):
             return
         path = Path(trainer.default_root_dir) / "test_metrics.json"
         metrics = {name: float(value) for name, value in sorted(trainer.callback_metrics.items())}
-        write_text(path, json.dumps(metrics, indent=2) + "\n")
+        defined = {name: value for name, value in metrics.items() if math.isfinite(value)}
+        if absent := sorted(set(metrics) - set(defined)):
+            _log.warning("not defined, so not in %s: %s", path, ", ".join(absent))
+        write_text(path, json.dumps(defined, indent=2, allow_nan=False) + "\n")
         _log.info("wrote %s", path)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from cmr_clip.errors import CmrClipError
+from cmr_clip.explore.annotations import predicted_columns
 from cmr_clip.tables.embeddings import embedding_pieces, embedding_table, read_embeddings, write_embeddings
 from cmr_clip.tables.predictions import (
     AttentionWeight,
@@ -18,7 +22,8 @@ from cmr_clip.tables.predictions import (
     write_attention,
     write_predictions,
 )
-from preprocess.errors import DamagedFileError, PreprocessError
+from preprocess.errors import DamagedFileError, MendableError, PreprocessError
+from tests.support.memory import measured_memory
 
 CLIPS = [(f"{i // 3:016x}", "0" * 16, "SAX", i % 3) for i in range(30)]
 VECTORS = np.random.default_rng(0).normal(size=(30, 12)).astype(np.float32)
@@ -81,9 +86,80 @@ def test_features_keep_the_order_of_their_numbers(tmp_path: Path) -> None:
     )
 
 
-def test_features_and_slices_must_be_numbers(tmp_path: Path) -> None:
-    table = embedding_table(CLIPS, VECTORS)
-    for changed, word in ((table.assign(e3="x"), "no embedding columns"), (table.assign(slice="x"), "slices")):
-        changed.to_parquet(tmp_path / "wrong.parquet")
-        with pytest.raises(CmrClipError, match=word):
-            read_embeddings(tmp_path / "wrong.parquet")
+CHANGES: dict[str, Callable[[pd.DataFrame], pd.DataFrame]] = {
+    "no embedding columns": lambda table: table.assign(e3="x"),
+    "first is e2": lambda table: table.drop(columns="e1"),
+    "first is e01|first is e1": lambda table: table.assign(e01=table["e1"]),
+    "slices that are no index in 30 of 30": lambda table: table.assign(slice="x"),
+    "slices that are no index in 1 of 30": lambda table: table.assign(slice=[np.inf, *[1.0 * c[3] for c in CLIPS[1:]]]),
+    "slices that are no index in 20 of 30": lambda table: table.assign(
+        slice=[c[3] - 0.5 if c[3] else 0 for c in CLIPS]
+    ),
+    "slices that are no index in 10 of 30": lambda table: table.assign(slice=table["slice"] - 1),
+    "clips again in 30 of 60": lambda table: pd.concat([table, table]),
+    "unknown views in 30 of 30": lambda table: table.assign(view="/SAX/../4CH"),
+    "1 keys are not": lambda table: table.assign(study="../etc"),
+    "not finite": lambda table: table.assign(e0=1e38, e1=-1e38),
+}
+
+
+@pytest.mark.parametrize("problem", CHANGES)
+def test_a_table_that_names_no_clips_is_refused(problem: str, tmp_path: Path) -> None:
+    CHANGES[problem](embedding_table(CLIPS, VECTORS)).to_parquet(tmp_path / "wrong.parquet")
+    for read in (read_embeddings, lambda path: list(embedding_pieces(path))):
+        with pytest.raises(MendableError, match=problem) as raised:
+            read(tmp_path / "wrong.parquet")
+        assert "wrong.parquet" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "cells", ["SAX,nan,1", "SAX,inf,1", "SAX,1.7,1", "SAX,-1,1", "SAX,1,nan", "SAX,1,inf", "SAX,1,-2"]
+)
+def test_attention_to_no_clip_is_refused(cells: str, tmp_path: Path) -> None:
+    (tmp_path / "attention.csv").write_text(f"study,target,view,slice,weight\na,lvef,{cells}\n")
+    with pytest.raises(DamagedFileError, match=r"attention\.csv (names a slice|holds a)"):
+        list(read_attention(tmp_path / "attention.csv"))
+
+
+def test_a_study_is_predicted_once(tmp_path: Path) -> None:
+    (tmp_path / "p.csv").write_text("study,target,score\na,lvef,1\na,lvef,\n")
+    with pytest.raises(CmrClipError, match=r"p\.csv predicts 'lvef' twice"):
+        predicted_columns(tmp_path / "p.csv")
+
+
+def written_in_parts(path: Path, parts: int, rows: int, width: int) -> None:
+    rng = np.random.default_rng(0)
+
+    def part(number: int) -> pd.DataFrame:
+        clips = [(f"{number:016x}", "0" * 16, "SAX", index) for index in range(rows)]
+        return embedding_table(clips, rng.normal(size=(rows, width)).astype(np.float32))
+
+    write_embeddings((part(number) for number in range(parts)), path)
+
+
+def test_memory_does_not_grow_with_the_table(tmp_path: Path) -> None:
+    """Written in parts and read in pieces."""
+    path, rows, width, parts = tmp_path / "e.parquet", 2_000, 128, 16
+    size = parts * rows * width * 4
+
+    def peak(work: Callable[[], object]) -> int:
+        usual = pa.default_memory_pool()
+        pa.set_memory_pool(pool := pa.proxy_memory_pool(usual))
+        try:
+            with measured_memory() as memory:
+                work()
+                return memory() + int(pool.max_memory())
+        finally:
+            pa.set_memory_pool(usual)
+
+    assert peak(lambda: written_in_parts(path, parts, rows, width)) < size * 0.6
+    groups = pq.ParquetFile(path).metadata
+    assert groups.num_rows == parts * rows
+    assert max(groups.row_group(index).num_rows for index in range(groups.num_row_groups)) <= rows
+    assert peak(lambda: [None for _ in embedding_pieces(path, 1_000)]) < size * 0.6
+    assert peak(lambda: read_embeddings(path)) > size
+
+
+def test_nothing_to_write_is_said(tmp_path: Path) -> None:
+    with pytest.raises(CmrClipError, match="no clips to write"):
+        write_embeddings(iter(()), tmp_path / "e.parquet")

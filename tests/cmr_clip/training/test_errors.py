@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from torchmetrics import MetricCollection
 
 from cmr_clip.cli import main
+from cmr_clip.models import RegressionHead
 from tests.support.cohort import Cohort
 from tests.support.paths import CONFIGS
 from tests.support.runs import options
@@ -20,6 +22,28 @@ DEMO = CONFIGS / "demo"
 class _Evil:
     def __reduce__(self) -> tuple[object, tuple[str]]:
         return Path.touch, (Path("/tmp/cmr-clip-pickle-was-executed"),)
+
+
+LEAST = (("batch_size", 1), ("studies_per_eval_batch", 1), ("num_workers", 0), ("cache_mb", 0))
+
+
+class RefusingHead(RegressionHead):
+    """Refuses some of its settings when it is built, others when its metrics are."""
+
+    def __init__(self, target: str, classes: list[str]) -> None:
+        if len(set(classes)) < len(classes):
+            raise ValueError("a class is named twice")
+        super().__init__(target)
+        self.classes = classes
+
+    def metrics(self) -> MetricCollection:
+        if len(self.classes) < 2:
+            raise ValueError("no metric of one class")
+        return super().metrics()
+
+
+def refusing(settings: str) -> str:
+    return f"[{{class_path: {__name__}.RefusingHead, init_args: {{target: lvef_percent, {settings}}}}}]"
 
 
 def run(command: str, cohort: Cohort, tmp_path: Path, *more: str) -> int:
@@ -44,6 +68,11 @@ def one_line(capsys: pytest.CaptureFixture[str]) -> str:
         (("--data.init_args.batch_size", "many"), ["batch_size", "many"]),
         (("--trainer.epochs", "3"), ["trainer.epochs"]),
         (("--config", "/nowhere.yaml"), ["/nowhere.yaml"]),
+        (("--model.init_args.heads", refusing("classes: [a, a]")), ["a class is named twice"]),
+        (("--model.init_args.heads", refusing("classes: [a]")), ["no metric of one class"]),
+        *(((f"--data.init_args.{name}", str(least - 1)), [name, f"give {least} or more"]) for name, least in LEAST),
+        (("--trainer.max_epochs", "-5"), ["max_epochs", "-5"]),
+        (("--trainer.limit_val_batches", "-1"), ["limit_val_batches"]),
     ],
 )
 def test_a_wrong_configuration_is_named_and_ends_with_2(change, words, cohort, tmp_path, capsys) -> None:
@@ -57,6 +86,7 @@ def test_a_wrong_configuration_is_named_and_ends_with_2(change, words, cohort, t
     [
         (("--data.init_args.store", "/nowhere"), ["/nowhere", "cmr-preprocess convert"]),
         (("--data.init_args.splits", "/nowhere.csv"), ["/nowhere.csv"]),
+        (("--model.init_args.heads", "[]"), ["heads is empty", "docs/heads.md"]),
         (("--data.init_args.labels", "null"), ["labels", "cmr-preprocess labels"]),
         (("--data.init_args.clip.size", "32"), ["clip", "64"]),
         (("--ckpt_path", "/nowhere.ckpt"), ["/nowhere.ckpt", "cmr-clip fit"]),
