@@ -204,7 +204,6 @@ def test_no_file_is_long() -> None:
 # Folders whose tests lie elsewhere, and where.
 TESTED_BY = {
     "cmr_clip/commands": "the rooms whose work they start, through `main`",
-    "cmr_clip/runtime": "tests/slurm, and tests of what runs on several ranks",
     "cmr_clip/training/callbacks": "tests/cmr_clip/training, tests/slurm",
     "preprocess/phantom/anatomy": "tests/preprocess/phantom: a simulated heart is judged as a whole",
     "preprocess/phantom/reporting": "tests/preprocess/phantom",

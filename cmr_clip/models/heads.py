@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -20,10 +19,9 @@ from torchmetrics import MeanAbsoluteError, MetricCollection
 
 from cmr_clip.errors import CmrClipError
 from cmr_clip.metrics.ranking import DefinedAUROC, DefinedAveragePrecision
-from cmr_clip.models.mil import BagOutput
 from preprocess.labels.table import number_in
 
-__all__ = ["BinaryHead", "Head", "HeadInput", "RegressionHead", "class_index", "inputs_of"]
+__all__ = ["BinaryHead", "Head", "RegressionHead"]
 
 
 class Head(nn.Module, ABC):
@@ -267,52 +265,3 @@ class BinaryHead(Head):
     def reference(self, truth: Tensor) -> dict[str, Tensor]:
         """Nothing, whatever the truth `[B]`: a constant cannot rank."""
         return {}
-
-
-def class_index(cell: str, classes: Sequence[str]) -> int | None:
-    """Which class a label cell names, for heads whose label column holds class names.
-
-    Args:
-        cell: as written; the name itself, or the same number written otherwise (`2.0` for the class `2`).
-        classes: names, in order.
-
-    Returns:
-        From 0; None where no class goes by that name, or where several are that number.
-    """
-    if cell in classes:
-        return classes.index(cell)
-    if number_in(cell) is None:
-        return None
-    same = [
-        index for index, name in enumerate(classes) if number_in(name) is not None and Decimal(name) == Decimal(cell)
-    ]
-    return same[0] if len(same) == 1 else None
-
-
-class HeadInput(NamedTuple):
-    """A head's part of the trunk's output for B studies.
-
-    Attributes:
-        head: whose part it is.
-        logits: `[B]` for width 1, otherwise `[B, K]`.
-        attention: `[B, N]`, sums to 1 over a study's clips, 0 on padding.
-    """
-
-    head: Head
-    logits: Tensor
-    attention: Tensor
-
-
-def inputs_of(heads: Sequence[Head], bags: BagOutput) -> list[HeadInput]:
-    """Split the trunk's outputs by the widths of the heads, in order.
-
-    Args:
-        heads: as many as the trunk has attention maps; their widths sum to its outputs.
-        bags: the trunk's outputs, logits `[B, sum of K]` and attention `[B, heads, N]`.
-    """
-    parts = bags.logits.split([head.width for head in heads], dim=1)  # type: ignore[no-untyped-call]
-    maps = bags.attention.unbind(1)
-    return [
-        HeadInput(head, logits.squeeze(1) if head.width == 1 else logits, attention)
-        for head, logits, attention in zip(heads, parts, maps, strict=True)
-    ]

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from cmr_clip.clips.spec import ClipSpec
 from cmr_clip.encoders.protocol import VideoEncoder
 from cmr_clip.errors import CmrClipError
-from cmr_clip.models.heads import Head, inputs_of
+from cmr_clip.models.head_inputs import inputs_of
+from cmr_clip.models.heads import Head
 from cmr_clip.models.mil import BagOutput, GatedAttentionMIL
 from cmr_clip.models.towers import VideoTower
 

@@ -15,8 +15,9 @@ from cmr_clip.data.bag_module import StudyBagDataModule
 from cmr_clip.data.batches import BagBatch
 from cmr_clip.encoders.protocol import VideoEncoder
 from cmr_clip.errors import CmrClipError
+from cmr_clip.models.head_inputs import HeadInput, inputs_of
 from cmr_clip.models.head_registry import describe_heads, require_loadable_heads
-from cmr_clip.models.heads import Head, HeadInput, inputs_of
+from cmr_clip.models.heads import Head
 from cmr_clip.models.mil import BagOutput, GatedAttentionMIL
 from cmr_clip.models.towers import VideoTower
 from cmr_clip.tasks.head_metrics import HeadMetrics, is_labelled

@@ -8,7 +8,8 @@ from typing import TypedDict
 from torch import Tensor
 
 from cmr_clip.data.batches import BagBatch
-from cmr_clip.models.heads import Head, HeadInput
+from cmr_clip.models.head_inputs import HeadInput
+from cmr_clip.models.heads import Head
 
 __all__ = ["StudyPredictions", "study_predictions"]
 

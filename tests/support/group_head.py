@@ -16,7 +16,8 @@ from torchmetrics.classification import MulticlassAccuracy
 
 from cmr_clip.encoders.mvit.presets import mvit_tiny
 from cmr_clip.metrics.ranking import DefinedAUROC
-from cmr_clip.models.heads import Head, class_index
+from cmr_clip.models.class_names import class_index
+from cmr_clip.models.heads import Head
 from cmr_clip.tasks.finetuning import StudyFinetuning
 from tests.support.cohort import Cohort
 

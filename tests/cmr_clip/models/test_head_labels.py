@@ -10,7 +10,8 @@ import pytest
 from cmr_clip.cli import main
 from cmr_clip.data.labels import truth_of
 from cmr_clip.errors import CmrClipError
-from cmr_clip.models.heads import BinaryHead, RegressionHead, class_index
+from cmr_clip.models.class_names import class_index
+from cmr_clip.models.heads import BinaryHead, RegressionHead
 from tests.support.cohort import Cohort
 from tests.support.group_head import GroupHead, group_recipe, label_file
 

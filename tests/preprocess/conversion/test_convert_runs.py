@@ -140,7 +140,7 @@ def test_nothing_half_written_remains_when_writing_fails(tmp_path: Path, monkeyp
     def fail(*_: object) -> None:
         raise OSError("disk full")
 
-    monkeypatch.setattr(store_module, "_write_info", fail)
+    monkeypatch.setattr(store_module, "study_sha256", fail)  # after the pixels, before the file is closed
     store = convert(tmp_path / "store", write_zip(tmp_path / "a.zip", files(SeriesSpec(n_slices=1))), code=1)
     assert ledger(store).reason.tolist() == ["internal error (OSError)"]
     assert [path.name for path in store.rglob("*.h5")] == []
