@@ -15,6 +15,8 @@ from rich.markup import escape
 
 from preprocess.commands.console import console, progress_bar
 from preprocess.qc.quality import check_quality
+from preprocess.qc.rules import REASON
+from preprocess.store.manifest import ClipColumn
 from preprocess.system.pool import n_cores
 
 _DEFAULT_SAMPLE = 2000
@@ -44,10 +46,14 @@ def run(args: argparse.Namespace) -> int:
         )
     say, report, outliers = console().print, found.report, found.report.outliers
     say(f"{report.n_measured:,} of {report.n_files:,} studies measured, {len(report.unreadable):,} cannot be read.")
-    say(f"{outliers['study'].nunique():,} studies are out of the ordinary:" if len(outliers) else "No outliers.")
-    for reason, count in outliers.groupby("reason")["study"].nunique().sort_values(ascending=False).items():
+    say(
+        f"{outliers[ClipColumn.STUDY].nunique():,} studies are out of the ordinary:"
+        if len(outliers)
+        else "No outliers."
+    )
+    for reason, count in outliers.groupby(REASON)[ClipColumn.STUDY].nunique().sort_values(ascending=False).items():
         say(f"  {reason}: {count:,}")
     say(f"Written: {escape(str(found.page))}, {escape(str(found.table))}")
     if len(outliers):
-        say(f"Next: cmr-preprocess inspect {outliers['study'].iloc[0]} --store {shlex.quote(str(args.store))}")
+        say(f"Next: cmr-preprocess inspect {outliers[ClipColumn.STUDY].iloc[0]} --store {shlex.quote(str(args.store))}")
     return 0

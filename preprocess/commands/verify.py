@@ -17,6 +17,7 @@ from rich.table import Table
 
 from preprocess.commands.console import console, progress_bar
 from preprocess.system.pool import n_cores
+from preprocess.verification.copies import KIND, SAME_PATIENT
 from preprocess.verification.problem import Check
 from preprocess.verification.verify import Verification, verify_stores
 
@@ -70,9 +71,9 @@ def _say_counts(found: Verification, counts: Counter[Check], *, with_splits: boo
     """Pairs of studies that hold the same scan, where they were looked for, and a table of the problems."""
     say, pairs = console().print, found.pairs
     if pairs is not None:
-        own = pairs["same_patient"] == 1
+        own = pairs[SAME_PATIENT] == 1
         for kind in ("exact", "near"):
-            of_kind = pairs["kind"] == kind
+            of_kind = pairs[KIND] == kind
             apart, same = int((of_kind & ~own).sum()), int((of_kind & own).sum())
             say(f"{kind} duplicates: {apart} pairs of two patients, {same} of one patient")
         if with_splits:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from preprocess.store.ledger import LEFT_OUT, STORED, Record, grouped_reason, read_records, write_ledger
-from preprocess.store.manifest import build_manifest, write_manifest
+from preprocess.store.manifest import ClipColumn, build_manifest, write_manifest
 
 __all__ = ["Outcome", "finish"]
 
@@ -78,10 +78,10 @@ def finish(store: Path, current: Collection[str], progress: Callable[[int, int],
     write_manifest(store, clips)
     return replace(
         Outcome(0, 0, is_finished=True),
-        n_patients=int(clips["patient"].nunique()),
-        n_studies=int(clips["study"].nunique()),
+        n_patients=int(clips[ClipColumn.PATIENT].nunique()),
+        n_studies=int(clips[ClipColumn.STUDY].nunique()),
         n_series=count.n_series,
-        clips=Counter(clips["view"].tolist()),
+        clips=Counter(clips[ClipColumn.VIEW].tolist()),
         reasons=count.reasons,
         empty=tuple(count.empty),
         has_stored=count.has_stored,

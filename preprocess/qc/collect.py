@@ -16,6 +16,7 @@ import pandas as pd
 from preprocess.errors import MachineError, PreprocessError
 from preprocess.qc.measures import PixelMeasures, TimeMeasures
 from preprocess.qc.study_measures import MEASURES_VERSION, ClipMeasures, Measured, measure_study, unreadable
+from preprocess.store.manifest import ClipColumn
 from preprocess.system.files import remove_stale, replacing
 from preprocess.system.pool import Done, work
 
@@ -51,9 +52,9 @@ def collect(
     part = _part(table)
     # What an earlier run measured: the newest rows of each study, and the hash of its pixels.
     rows = pd.concat([read_measures(table), read_measures(part)], ignore_index=True)
-    hashes: dict[str, str] = dict(zip(rows["study"], rows["study_sha256"], strict=True))
-    newest = rows[rows["study_sha256"] == rows["study"].map(hashes)]
-    known = newest.drop_duplicates(["study", "view", "slice"], keep="last")
+    hashes: dict[str, str] = dict(zip(rows[ClipColumn.STUDY], rows["study_sha256"], strict=True))
+    newest = rows[rows["study_sha256"] == rows[ClipColumn.STUDY].map(hashes)]
+    known = newest.drop_duplicates([ClipColumn.STUDY, ClipColumn.VIEW, ClipColumn.SLICE], keep="last")
     todo = [(patient, study, hashes.get(study, "")) for patient, study in keys]
     fresh: set[str] = set()
     try:
@@ -71,9 +72,9 @@ def collect(
     except OSError as error:
         raise PreprocessError(f"cannot write beside {table}: {error.strerror}", "choose another --out") from None
     new = read_measures(part).iloc[len(known) :]
-    both = pd.concat([known[~known["study"].isin(fresh)], new], ignore_index=True)
-    wanted = both[both["study"].isin({study for _, study in keys})]
-    ordered: pd.DataFrame = wanted.sort_values(["study", "view", "slice"], ignore_index=True)
+    both = pd.concat([known[~known[ClipColumn.STUDY].isin(fresh)], new], ignore_index=True)
+    wanted = both[both[ClipColumn.STUDY].isin({study for _, study in keys})]
+    ordered: pd.DataFrame = wanted.sort_values([ClipColumn.STUDY, ClipColumn.VIEW, ClipColumn.SLICE], ignore_index=True)
     return ordered
 
 

@@ -9,7 +9,9 @@ import numpy as np
 from preprocess.pages.markup import Markup, data_url, element, join
 from preprocess.pages.table_markup import bar_table, short_number, table
 from preprocess.qc.page_content import Report
+from preprocess.qc.rules import REASON
 from preprocess.qc.thumbnails import Thumbnail
+from preprocess.store.manifest import ClipColumn
 
 __all__ = ["montage", "outlier_section"]
 
@@ -20,13 +22,13 @@ def outlier_section(report: Report) -> Markup:
     """Unreadable studies, outliers by reason, what they look like, and a row for each."""
     parts: list[Markup] = []
     if len(report.unreadable):
-        problems = zip(report.unreadable["study"], report.unreadable["problem"], strict=True)
+        problems = zip(report.unreadable[ClipColumn.STUDY], report.unreadable["problem"], strict=True)
         cells = [(element("code", study), problem) for study, problem in problems]
         parts += [element("h3", "Studies that cannot be read"), table(["study", "problem"], cells[:_N_ROWS])]
     found = report.outliers
     if not len(found):
         return join([*parts, element("p", "Nothing: every clip that was measured lies within the limits.")])
-    grouped = found.groupby("reason").agg(found=("reason", "size"), studies=("study", "nunique"))
+    grouped = found.groupby(REASON).agg(found=(REASON, "size"), studies=(ClipColumn.STUDY, "nunique"))
     ordered = grouped.sort_values(["studies", "found"], ascending=False, kind="stable")
     summary = [(str(reason), int(row["studies"])) for reason, row in ordered.iterrows()]
     intro = "An outlier is not an error: it is worth a look. Each row says what was measured and what was expected."
@@ -50,7 +52,7 @@ _HEADER = ["reason", "view", "slice", "measure", "value", "expected", "look at i
 
 
 def _outlier_cells(row: Mapping[str, object]) -> list[str]:
-    study, index = str(row["study"]), int(str(row["slice"]))
+    study, index = str(row[ClipColumn.STUDY]), int(str(row[ClipColumn.SLICE]))
     value, low, high = (float(str(row[name])) for name in ("value", "low", "high"))
     command = element("code", f"cmr-preprocess inspect {study} --store STORE")
     if np.isinf(low):
@@ -60,7 +62,15 @@ def _outlier_cells(row: Mapping[str, object]) -> list[str]:
     else:
         expected = f"{short_number(low)} to {short_number(high)}"
     place = "all" if index < 0 else str(index + 1)
-    return [str(row["reason"]), str(row["view"]), place, str(row["measure"]), short_number(value), expected, command]
+    return [
+        str(row[REASON]),
+        str(row[ClipColumn.VIEW]),
+        place,
+        str(row["measure"]),
+        short_number(value),
+        expected,
+        command,
+    ]
 
 
 def montage(thumbnails: Sequence[Thumbnail], *, is_odd: bool) -> Markup:

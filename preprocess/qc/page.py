@@ -11,6 +11,7 @@ from preprocess.qc.outlier_section import montage, outlier_section
 from preprocess.qc.page_content import Report
 from preprocess.qc.store_sections import distribution_section, holdings_section, ledger_section
 from preprocess.store.ledger import LEFT_OUT
+from preprocess.store.manifest import ClipColumn
 
 __all__ = ["render"]
 
@@ -55,7 +56,7 @@ def render(report: Report) -> str:
 def _tiles(report: Report) -> Markup:
     totals, n_studies = report.totals, len(report.totals.views)
     complete = n_studies - sum(totals.missing().values())
-    odd = report.outliers["study"].nunique()
+    odd = report.outliers[ClipColumn.STUDY].nunique()
     tiles = [
         ("patients", f"{len(totals.patients):,}", ""),
         ("studies", f"{n_studies:,}", f"{share(complete, n_studies)} with all four views"),

@@ -9,6 +9,7 @@ import pandas as pd
 
 from preprocess.qc.thumbnails import Thumbnail
 from preprocess.qc.totals import LedgerTotals, StoreTotals
+from preprocess.store.manifest import ClipColumn
 from preprocess.store.views import View
 
 __all__ = ["Report"]
@@ -43,7 +44,7 @@ class Report:
     @property
     def n_measured(self) -> int:
         """Studies that were looked at."""
-        return int(self.measures["study"].nunique())
+        return int(self.measures[ClipColumn.STUDY].nunique())
 
     @property
     def unreadable(self) -> pd.DataFrame:

@@ -10,14 +10,16 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from preprocess.store.clip_rows import CLIP_KEYS
 from preprocess.store.manifest import ClipColumn
 
-__all__ = ["RULES", "LimitRule", "Rule", "UsualRule", "find_outliers", "flagged"]
+__all__ = ["REASON", "RULES", "LimitRule", "Rule", "UsualRule", "find_outliers", "flagged"]
 
 _Level = Literal["clip", "view"]
 _Numbers = npt.NDArray[np.float64]
 _Mask = npt.NDArray[np.bool_]
-OUTLIER_COLUMNS = ("study", "patient", "view", "slice", "reason", "measure", "value", "low", "high", "severity")
+REASON = "reason"
+OUTLIER_COLUMNS = (*CLIP_KEYS, REASON, "measure", "value", "low", "high", "severity")
 _MIN_GROUP = 20  # fewer clips of a vendor and view do not tell what is usual: those of all vendors are taken
 _TO_SIGMA = 1.4826  # from the median absolute deviation to a normal distribution's standard deviation
 
@@ -103,8 +105,8 @@ class UsualRule:
 
 def _group_median(values: pd.Series[float], clips: pd.DataFrame) -> _Numbers:
     """The median of each clip's vendor and view, or of its view alone where a vendor has few clips."""
-    fine = values.groupby([clips["vendor"], clips["view"]])
-    coarse = values.groupby(clips["view"])
+    fine = values.groupby([clips[ClipColumn.VENDOR], clips[ClipColumn.VIEW]])
+    coarse = values.groupby(clips[ClipColumn.VIEW])
     enough = fine.transform("count") >= _MIN_GROUP
     medians = fine.transform("median").where(enough, coarse.transform("median"))
     return np.asarray(medians, dtype=np.float64)
@@ -113,7 +115,7 @@ def _group_median(values: pd.Series[float], clips: pd.DataFrame) -> _Numbers:
 def _is_inner(clips: pd.DataFrame) -> _Mask:
     """All but the first and the last slice of a stack, which may lie beyond the heart."""
     single = clips["n_slices"] == 1
-    inner = (clips["slice"] > 0) & (clips["slice"] < clips["n_slices"] - 1)
+    inner = (clips[ClipColumn.SLICE] > 0) & (clips[ClipColumn.SLICE] < clips["n_slices"] - 1)
     return np.asarray(single | inner)
 
 
@@ -177,13 +179,13 @@ def find_outliers(measures: pd.DataFrame, rules: Sequence[Rule] = RULES) -> pd.D
     """
     clips = measures[measures["problem"] == ""]
     # Measures that follow from several columns.
-    typical = clips.groupby(["study", "view"])["gap_mm"].transform("median")
+    typical = clips.groupby([ClipColumn.STUDY, ClipColumn.VIEW])["gap_mm"].transform("median")
     rows_mm, cols_mm = clips[ClipColumn.ROW_SPACING], clips[ClipColumn.COL_SPACING]
     clips = clips.assign(
         gap_ratio=clips["gap_mm"] / typical.where(typical > 0),
         pixel_aspect=rows_mm / cols_mm,
-        field_of_view_mm=np.minimum(clips["rows"] * rows_mm, clips["cols"] * cols_mm),
-        n_rows=clips["rows"],
+        field_of_view_mm=np.minimum(clips[ClipColumn.ROWS] * rows_mm, clips[ClipColumn.COLS] * cols_mm),
+        n_rows=clips[ClipColumn.ROWS],
     )
     found = []
     for rule in rules:
@@ -191,16 +193,18 @@ def find_outliers(measures: pd.DataFrame, rules: Sequence[Rule] = RULES) -> pd.D
         values = clips[rule.measure].to_numpy(dtype=np.float64)
         with np.errstate(invalid="ignore"):
             is_out = judged & ((values < low) | (values > high))
-        rows = clips.loc[is_out, ["study", "patient", "view", "slice"]].copy()
+        rows = clips.loc[is_out, [ClipColumn.STUDY, ClipColumn.PATIENT, ClipColumn.VIEW, ClipColumn.SLICE]].copy()
         low, high, values = low[is_out], high[is_out], values[is_out]
         beyond = np.where(values < low, low - values, values - high)
         rows = rows.assign(reason=rule.reason, measure=rule.measure, value=values, low=low, high=high, severity=beyond)
-        rows = rows.sort_values(["severity", "study", "view", "slice"], ascending=[False, True, True, True])
+        rows = rows.sort_values(
+            ["severity", ClipColumn.STUDY, ClipColumn.VIEW, ClipColumn.SLICE], ascending=[False, True, True, True]
+        )
         if rule.level == "view":
-            rows = rows.drop_duplicates(["study", "view"]).assign(slice=-1)
+            rows = rows.drop_duplicates([ClipColumn.STUDY, ClipColumn.VIEW]).assign(slice=-1)
         found.append(rows[list(OUTLIER_COLUMNS)])
     table = pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=list(OUTLIER_COLUMNS))
-    rank = table.groupby("reason", sort=False).cumcount()
+    rank = table.groupby(REASON, sort=False).cumcount()
     order = np.lexsort((np.arange(len(table)), rank))
     dealt: pd.DataFrame = table.iloc[order].reset_index(drop=True)
     return dealt
@@ -210,10 +214,10 @@ def flagged(measures: pd.DataFrame, outliers: pd.DataFrame) -> list[str]:
     """The reasons of each row of the table of measures, joined by semicolons; empty for the others."""
     reasons: dict[tuple[str, str, int], list[str]] = {}
     for study, view, index, reason in zip(
-        outliers["study"], outliers["view"], outliers["slice"], outliers["reason"], strict=True
+        outliers[ClipColumn.STUDY], outliers[ClipColumn.VIEW], outliers[ClipColumn.SLICE], outliers[REASON], strict=True
     ):
         reasons.setdefault((study, view, int(index)), []).append(reason)
-    places = zip(measures["study"], measures["view"], measures["slice"], strict=True)
+    places = zip(measures[ClipColumn.STUDY], measures[ClipColumn.VIEW], measures[ClipColumn.SLICE], strict=True)
     return [
         "; ".join([*reasons.get((study, view, -1), []), *reasons.get((study, view, int(index)), [])])
         for study, view, index in places

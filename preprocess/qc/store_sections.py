@@ -11,6 +11,7 @@ from preprocess.pages.table_markup import bar_table
 from preprocess.qc.page_content import Report
 from preprocess.qc.totals import LedgerTotals
 from preprocess.store.ledger import LEFT_OUT, STORED
+from preprocess.store.manifest import ClipColumn
 from preprocess.store.views import View
 
 __all__ = ["distribution_section", "holdings_section", "ledger_section"]
@@ -81,8 +82,8 @@ def ledger_section(ledger: LedgerTotals | None) -> Markup:
 def distribution_section(report: Report) -> Markup:
     """Histograms of the whole store, and of what was measured."""
     totals, measures = report.totals, report.measures
-    first = measures[(measures["problem"] == "") & (measures["slice"] == 0)]
-    rates = first.groupby("study")["heart_rate_bpm"].median().round()
+    first = measures[(measures["problem"] == "") & (measures[ClipColumn.SLICE] == 0)]
+    rates = first.groupby(ClipColumn.STUDY)["heart_rate_bpm"].median().round()
     gaps = (measures["gap_mm"] * 2).round() / 2
     whole = [
         histogram("frames of a clip", "", totals.frames),

@@ -17,8 +17,9 @@ from preprocess.verification.duplicates import Clips, duplicate_groups, find_dup
 from preprocess.verification.places import unusual_places
 from preprocess.verification.store_check import StoreCheck
 
-__all__ = ["COLUMNS", "copies", "mark_leakage", "read_copies", "write_copies"]
+__all__ = ["COLUMNS", "KIND", "LEAKAGE", "SAME_PATIENT", "copies", "mark_leakage", "read_copies", "write_copies"]
 
+KIND, SAME_PATIENT, LEAKAGE = "kind", "same_patient", "leakage"
 COLUMNS = (
     "store_a",
     "patient_a",
@@ -26,13 +27,13 @@ COLUMNS = (
     "store_b",
     "patient_b",
     "study_b",
-    "kind",
+    KIND,
     "n_clips",
     "distance",
-    "same_patient",
+    SAME_PATIENT,
     "split_a",
     "split_b",
-    "leakage",
+    LEAKAGE,
 )
 
 
@@ -40,15 +41,15 @@ def copies(stores: Sequence[StoreCheck]) -> pd.DataFrame:
     """Pairs of studies of all stores that hold the same scan: the columns `COLUMNS`, splits still empty."""
     tables = [store.clips.assign(store=number) for number, store in enumerate(stores, start=1)]
     clips = pd.concat(tables, ignore_index=True)
-    clips["number"] = clips.groupby(["store", "patient", "study"], sort=True).ngroup()
+    clips["number"] = clips.groupby(["store", ClipColumn.PATIENT, ClipColumn.STUDY], sort=True).ngroup()
     views = {view.value: number for number, view in enumerate(View)}
-    study, view = clips["number"].to_numpy(np.int64), clips["view"].map(views).to_numpy(np.int64)
+    study, view = clips["number"].to_numpy(np.int64), clips[ClipColumn.VIEW].map(views).to_numpy(np.int64)
     normal = clips[["normal_x", "normal_y", "normal_z"]].to_numpy(np.float64)
     position = clips["position"].to_numpy(np.float64)
     columns = Clips(
         study=study,
         view=view,
-        index=clips["slice"].to_numpy(np.int64),
+        index=clips[ClipColumn.SLICE].to_numpy(np.int64),
         position=position,
         normal=normal,
         words=np.concatenate([store.words for store in stores]),
@@ -61,7 +62,7 @@ def copies(stores: Sequence[StoreCheck]) -> pd.DataFrame:
     for pair in find_duplicates(columns):
         a, b = studies.loc[pair.a], studies.loc[pair.b]
         of_both = [side[name] for side in (a, b) for name in ("store", "patient", "study")]
-        same = a["patient"] == b["patient"]
+        same = a[ClipColumn.PATIENT] == b[ClipColumn.PATIENT]
         rows.append([*of_both, pair.kind, pair.n_clips, pair.distance, int(same), "", "", 0])
     table: pd.DataFrame = pd.DataFrame(rows, columns=list(COLUMNS))
     return table

@@ -136,7 +136,7 @@ def _tasks(
     listed: dict[tuple[str, str], set[str]] = {}
     if manifest is not None and options.with_fingerprints:
         for patient, study, sha256 in zip(
-            manifest["patient"], manifest["study"], manifest[ClipColumn.SHA256], strict=True
+            manifest[ClipColumn.PATIENT], manifest[ClipColumn.STUDY], manifest[ClipColumn.SHA256], strict=True
         ):
             if sha256 in known:
                 listed.setdefault((patient, study), set()).add(sha256)
@@ -170,7 +170,9 @@ def _compare(
 ) -> list[Problem]:
     damaged = {(problem.patient, problem.study) for problem in problems if problem.check in _UNREADABLE}
     views: dict[tuple[str, str], set[str]] = {}
-    for patient, study, view in zip(clips["patient"], clips["study"], clips["view"], strict=True):
+    for patient, study, view in zip(
+        clips[ClipColumn.PATIENT], clips[ClipColumn.STUDY], clips[ClipColumn.VIEW], strict=True
+    ):
         if (patient, study) not in damaged:
             views.setdefault((patient, study), set()).add(view)
     found = list(compare_ledger(store, views, present))

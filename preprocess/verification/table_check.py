@@ -11,7 +11,7 @@ import pandas as pd
 from preprocess.errors import DamagedFileError, MachineError
 from preprocess.privacy.keys import is_key
 from preprocess.store.ledger import LEDGER_FILE, STORED, has_ledger, read_ledger
-from preprocess.store.manifest import MANIFEST_COLUMNS, MANIFEST_FILES, checked_manifest
+from preprocess.store.manifest import MANIFEST_COLUMNS, MANIFEST_FILES, ClipColumn, checked_manifest
 from preprocess.verification.problem import Check, Problem, safe_key, safe_view
 
 __all__ = ["compare_ledger", "compare_manifest", "read_tables"]
@@ -61,7 +61,7 @@ def compare_manifest(manifest: pd.DataFrame, found: pd.DataFrame, present: Keys,
         present: (patient, study) of the files.
         readable: those of which every view could be read.
     """
-    is_hashed = manifest["patient"].map(is_key) & manifest["study"].map(is_key)
+    is_hashed = manifest[ClipColumn.PATIENT].map(is_key) & manifest[ClipColumn.STUDY].map(is_key)
     if not is_hashed.all():
         yield Problem(Check.MANIFEST, f"{int((~is_hashed).sum())} rows whose keys are not 16 hex digits (not shown)")
     manifest = manifest[is_hashed]
@@ -78,11 +78,11 @@ def compare_manifest(manifest: pd.DataFrame, found: pd.DataFrame, present: Keys,
 
 
 def _studies(table: pd.DataFrame) -> Keys:
-    return set(zip(table["patient"], table["study"], strict=True))
+    return set(zip(table[ClipColumn.PATIENT], table[ClipColumn.STUDY], strict=True))
 
 
 def _of(table: pd.DataFrame, studies: Keys) -> pd.DataFrame:
-    chosen = [pair in studies for pair in zip(table["patient"], table["study"], strict=True)]
+    chosen = [pair in studies for pair in zip(table[ClipColumn.PATIENT], table[ClipColumn.STUDY], strict=True)]
     part: pd.DataFrame = table[np.array(chosen, dtype=bool)]
     return part
 
@@ -107,10 +107,10 @@ def _compare_clips(manifest: pd.DataFrame, found: pd.DataFrame, studies: Keys) -
         yield Problem(
             Check.MANIFEST,
             f"the manifest says another {names} than the file",
-            str(row["patient"]),
-            str(row["study"]),
-            safe_view(row["view"]),
-            _slice(row["slice"]),
+            str(row[ClipColumn.PATIENT]),
+            str(row[ClipColumn.STUDY]),
+            safe_view(row[ClipColumn.VIEW]),
+            _slice(row[ClipColumn.SLICE]),
         )
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from preprocess.errors import PreprocessError
 from preprocess.labels.splits import read_splits
-from preprocess.verification.copies import copies, mark_leakage, write_copies
+from preprocess.verification.copies import LEAKAGE, copies, mark_leakage, write_copies
 from preprocess.verification.problem import Problem, write_problems
 from preprocess.verification.store_check import Options, StoreCheck, check_store
 
@@ -44,7 +44,7 @@ class Verification:
     @property
     def n_leaks(self) -> int:
         """Pairs that lie in two splits."""
-        return 0 if self.pairs is None else int(self.pairs["leakage"].sum())
+        return 0 if self.pairs is None else int(self.pairs[LEAKAGE].sum())
 
 
 def verify_stores(
