@@ -100,7 +100,10 @@ def _next(counts: Counter[Check], args: argparse.Namespace) -> list[str]:
     if damaged & set(counts):
         lines.append("next: remove the files of the damaged studies and convert their archives again")
     elif {Check.PRESENCE, Check.MANIFEST, Check.LEDGER} & set(counts):
-        lines.append("next: give the command that made the store again; it writes manifest and ledger anew")
+        lines.append(
+            "next: remove clips.parquet and give the command that made the store again; it writes manifest and "
+            "ledger anew"
+        )
     if Check.UNCHECKED in counts:
         lines.append(
             "next: some files were not checked, which says nothing about them; mend this machine, verify again"

@@ -11,6 +11,7 @@ from preprocess.privacy.keys import SiteKey
 from preprocess.recognition.site_rules import SiteRules
 from preprocess.sources.archives import LIMITS, Limits
 from preprocess.sources.sites import Site, known_sites
+from preprocess.sources.sites.registry import SHIPPED_SITES
 from preprocess.system.clock import TimeUpError
 
 __all__ = ["Job"]
@@ -66,7 +67,9 @@ class Job:
     @property
     def options(self) -> str:
         """Whatever changes how a source is converted: with other options it is converted again."""
-        return repr((self.ids_from_headers, self.keep_age_sex, self.site.digest if self.site else ""))
+        said: tuple[object, ...] = (self.ids_from_headers, self.keep_age_sex, self.site.digest if self.site else "")
+        added = [site.name for site in self.sites if site.name not in SHIPPED_SITES]
+        return repr((*said, *added))
 
     def why(self, error: PreprocessError | TimeUpError) -> str:
         """What the ledger says of input that was given up."""

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from preprocess.errors import MendableError, machine_fault
 from preprocess.privacy.crosswalk import Crosswalk
 from preprocess.privacy.keys import SiteKey
 from preprocess.sources.finding import Source
@@ -35,9 +36,17 @@ def new_record(source: Source, key: SiteKey, options: str) -> Record:
 
 
 def with_studies(record: Record, store: Path, studies: Iterable[tuple[str, str]]) -> Record:
-    """A record of studies, by (patient, study), whose files lie in the store by now."""
+    """A record of studies, by (patient, study), whose files lie in the store by now.
+
+    Sources that hold parts of one study are found by what their records have seen, and processed once more together.
+    """
     stored = tuple(studies)
-    return replace(record, studies=stored, sizes=tuple(study_path(store, *study).stat().st_size for study in stored))
+    return replace(
+        record,
+        studies=stored,
+        sizes=tuple(study_path(store, *study).stat().st_size for study in stored),
+        seen=tuple(dict.fromkeys((*record.seen, *stored))),
+    )
 
 
 def is_done(store: Path, record: Record | None, fingerprint: str, *, check_sizes: bool = True) -> bool:
@@ -83,9 +92,13 @@ class SourceRun:
         """Process sources; `function` runs in the workers and must be picklable."""
         for count, done in enumerate(work(function, todo, self.workers), start=1):
             if isinstance(done, Done):
-                record = done.result
+                record = self._sound(done.task, done.result)
             elif done.error is None:
                 record = self._failed(done.task, _DIED)
+            elif isinstance(done.error, MendableError):
+                record = self._failed(done.task, done.error.problem)
+            elif fault := machine_fault(done.error):
+                record = self._failed(done.task, fault)
             else:  # a bug; its text may quote the input, its kind cannot
                 record = self._failed(done.task, f"internal error ({type(done.error).__name__})")
             if self.crosswalk:
@@ -93,6 +106,18 @@ class SourceRun:
             write_record(self.store, self._settled(record))
             if self.progress:
                 self.progress(self.what, count, len(todo))
+
+    def _sound(self, source: Source, result: object) -> Record:
+        """What an importer handed back, if it is the record of this source and its studies lie in the store."""
+        if not isinstance(result, Record):
+            return self._failed(source, f"internal error (the importer gave {type(result).__name__}, no record)")
+        if result.source != source.key_hash(self.key):
+            return self._failed(source, "internal error (the importer gave the record of another source)")
+        if not all(study_path(self.store, *study).is_file() for study in result.studies):
+            return self._failed(source, "internal error (the importer named a study that it did not store)")
+        if set(result.studies) <= set(result.seen):
+            return result
+        return replace(result, seen=tuple(dict.fromkeys((*result.seen, *result.studies))))
 
     def _failed(self, source: Source, reason: str) -> Record:
         """A record without fingerprint: a later run tries the source again."""

@@ -17,6 +17,7 @@ from preprocess.conversion.outcome import Outcome, finish
 from preprocess.conversion.records import Progress, SourceRun, claimed_by_others, is_done
 from preprocess.conversion.settings import check_settings
 from preprocess.conversion.shards import all_done, mark_done
+from preprocess.errors import PreprocessError
 from preprocess.privacy.crosswalk import Crosswalk
 from preprocess.sources.finding import Shard, Source
 from preprocess.store.ledger import Record, part_path, read_index, write_record
@@ -101,6 +102,8 @@ def fill_store(
     """
     job = importer.job
     found = importer.find()
+    if not found.sources and not found.left_out:
+        raise PreprocessError("the inputs hold nothing to import", "check --input")
     check_settings(job)
     names = {source.key_hash(job.key): source for source in found.sources}
     before = read_index(job.store)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from preprocess.errors import PreprocessError
 from preprocess.labels.readings import LabelSource, LabelTable, Reading
 from preprocess.reports.accounts import RowAccount, RowOutcome
 from preprocess.reports.matching import IdColumns, TableRow
@@ -23,9 +24,16 @@ def site_labels(site: Site, paths: Sequence[Path]) -> LabelTable:
         paths: files or folders of its labels.
 
     Raises:
-        PreprocessError: a path holds no such labels.
+        PreprocessError: a path holds no such labels, or a row has more or fewer values than there are targets.
     """
     stated = site.labels(paths)
+    wrong = sum(len(row.values) != len(stated.targets) for row in stated.rows)
+    if wrong:
+        raise PreprocessError(
+            f"{wrong} of {len(stated.rows)} label rows of {site.name} have not a value for each of "
+            f"{', '.join(stated.targets)}",
+            "give a value for each target, empty where it is unknown",
+        )
     rows = [
         {
             _PATIENT: row.patient,

@@ -61,9 +61,10 @@ def read_splits(path: Path) -> pd.DataFrame:
     rows = read_rows(path, _COLUMNS)
     frame: pd.DataFrame = pd.DataFrame(rows, columns=list(_COLUMNS), dtype=str)
     check_keys(path, [*frame[_PATIENT], *frame[_STUDY]])
-    unknown = sorted(set(frame[_SPLIT]) - set(SPLITS))
+    unknown = [row for row, split in enumerate(frame[_SPLIT], start=1) if split not in SPLITS]
     if unknown:
-        raise PreprocessError(f"{path}: unknown split {', '.join(map(repr, unknown))}", "use train, val and test")
+        problem = f"{len(unknown)} of {len(frame)} rows have an unknown split, the first is row {unknown[0]}"
+        raise PreprocessError(f"{path}: {problem}", "use train, val and test")
     if frame[_STUDY].duplicated().any():
         raise PreprocessError(f"{path} lists a study more than once", "keep one row for each study")
     shared = int((frame.groupby(_PATIENT)[_SPLIT].nunique() > 1).sum())

@@ -33,8 +33,12 @@ def write_label_table(
         overwrite: whether a file with other labels may be replaced.
 
     Raises:
-        PreprocessError: there are other labels, which may not be replaced.
+        PreprocessError: there are other labels, which may not be replaced; or a target has no name of its own.
     """
+    if len({_STUDY, *targets}) <= len(targets) or not all(name.strip() for name in targets):
+        raise PreprocessError(
+            f"the targets of {path} are {', '.join(map(repr, targets))}", f"name each once, and none of them {_STUDY}"
+        )
     text = csv_text((_STUDY, *targets), ((study, *values) for study, values in labels))
     if not overwrite and path.is_file() and path.read_bytes() != text.encode():
         raise PreprocessError(f"{path} exists and holds other labels", "give --overwrite or another --labels")

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TypeGuard
 
 from preprocess.errors import PreprocessError
+from preprocess.system.files import writing
 
 __all__ = ["SiteKey", "check_keys", "default_key_path", "is_key", "load_key", "load_or_create_key"]
 
@@ -98,18 +99,19 @@ def load_or_create_key(path: Path) -> SiteKey:
     """
     if path.exists():
         return load_key(path)
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(secrets.token_hex(32) + "\n")
-        try:  # to link, which fails where the name is taken: a rename would not notice
-            os.link(temporary, path)
-        except FileExistsError:
-            pass  # another process made the key
-        except OSError:  # a file system without hard links
-            temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            with os.fdopen(descriptor, "w", encoding="ascii") as file:
+                file.write(secrets.token_hex(32) + "\n")
+            try:  # to link, which fails where the name is taken: a rename would not notice
+                os.link(temporary, path)
+            except FileExistsError:
+                pass  # another process made the key
+            except OSError:  # a file system without hard links
+                temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
     return load_key(path)

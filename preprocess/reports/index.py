@@ -66,18 +66,29 @@ def read_sentences(path: Path) -> SentenceIndex:
         PreprocessError: not JSON, a field is missing, or sentences that are not lists of token ids.
     """
     try:
-        content = json.loads(read_text(path))
+        content = json.loads(read_text(path), object_pairs_hook=_each_once)
     except json.JSONDecodeError as error:
         raise PreprocessError(f"{path} is not JSON (line {error.lineno})", _REMEDY) from None
+    except (KeyError, RecursionError):
+        raise PreprocessError(f"{path} names a field or a study twice, or is nested too deeply", _REMEDY) from None
     content = {"language": _FIRST_LANGUAGE, **content} if isinstance(content, dict) else {}
     kinds = {**_FIELDS, "language": str}
     fields: dict[str, Any] = {name: content.get(name) for name in kinds}
     missing = [name for name, kind in kinds.items() if type(fields[name]) is not kind]
     if missing or not isinstance(content.get("studies"), dict):
         raise PreprocessError(f"{path} has no {', '.join(missing) or 'studies'}", _REMEDY)
+    if min(fields["cls_id"], fields["sep_id"]) < 0:
+        raise PreprocessError(f"{path} has a negative cls_id or sep_id", _REMEDY)
     check_keys(path, content["studies"])
     studies = {study: _sentences(path, entry) for study, entry in content["studies"].items()}
     return SentenceIndex(**fields, studies=studies)
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise KeyError
+    return found
 
 
 def _sentences(path: Path, entry: object) -> list[list[int]]:

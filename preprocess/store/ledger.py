@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from preprocess.errors import DamagedFileError, MachineError, PreprocessError
-from preprocess.system.files import remove_stale, replacing, write_text
+from preprocess.system.files import remove_stale, replacing, write_text, writing
 from preprocess.system.tables import iter_rows
 
 __all__ = [
@@ -108,6 +108,8 @@ def grouped_reason(reason: str) -> str:
 
 def part_path(store: Path, source: str) -> Path:
     """Where the record of a source lies."""
+    if not re.fullmatch(r"[0-9a-f]{1,64}", source):
+        raise PreprocessError(f"a record has the source {source[:20]!r}", "a source goes by its hash, see new_record")
     return store / ".ledger" / f"{source}.json"
 
 
@@ -123,7 +125,7 @@ def read_records(store: Path) -> Iterator[Record]:
     for path in sorted((store / ".ledger").glob("*.json")):
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
-        except (FileNotFoundError, ValueError):  # removed since, or damaged
+        except (FileNotFoundError, ValueError, RecursionError):  # removed since, or damaged
             continue
         if _is_record(content):
             yield Record(
@@ -173,7 +175,7 @@ def write_ledger(store: Path, records: Iterable[Record]) -> Path:
     """
     path = store / LEDGER_FILE
     remove_stale(path)
-    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+    with writing(path), replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(LEDGER_COLUMNS)
         for record in records:

@@ -120,9 +120,8 @@ def build_manifest(store: Path, progress: Callable[[int, int], None] | None = No
     known = pd.DataFrame(columns=list(MANIFEST_COLUMNS)).astype(MANIFEST_COLUMNS)
     if path.is_file():
         with suppress(DamagedFileError):  # made anew from the files
-            table = read_parquet(path)
-            if list(table.columns) == list(MANIFEST_COLUMNS):
-                known, written = table, path.stat().st_mtime
+            table = checked_manifest(path)
+            known, written = table[_is_whole(table)], path.stat().st_mtime
     old = set(known["study"])
     fresh = [  # the clocks of file systems are coarse
         (patient, study)
@@ -139,6 +138,15 @@ def build_manifest(store: Path, progress: Callable[[int, int], None] | None = No
     both = pd.concat([known[known["study"].isin(taken_over)], fresh_table]).astype(MANIFEST_COLUMNS)
     ordered: pd.DataFrame = both.sort_values(["study", "view", "slice"], ignore_index=True)
     return ordered
+
+
+def _is_whole(table: pd.DataFrame) -> pd.Series[bool]:
+    """Which rows are of studies whose rows can be taken over: in each view, slices from 0 on, each of them once."""
+    slices = table.groupby([ClipColumn.STUDY, ClipColumn.PATIENT, ClipColumn.VIEW])[ClipColumn.SLICE]
+    is_sound = (slices.transform("min") == 0) & (slices.transform("max") == slices.transform("size") - 1)
+    is_sound &= slices.transform("nunique") == slices.transform("size")
+    whole: pd.Series[bool] = is_sound.groupby(table[ClipColumn.STUDY]).transform("all")
+    return whole
 
 
 def _rows(store: Path, patient: str, study: str) -> Iterator[ManifestRow]:

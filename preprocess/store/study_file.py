@@ -93,8 +93,17 @@ def write_study(store: Path, study: Study) -> Path:
 
     Returns:
         The path of the finished file.
+
+    Raises:
+        PreprocessError: its keys are none, or its pixels are of another type than uint8 and uint16.
     """
     path = study_path(store, study.patient, study.study)
+    for view, stack in study.views.items():
+        if stack.pixels.dtype not in (np.uint8, np.uint16) or stack.pixels.ndim != 4:
+            raise PreprocessError(
+                f"{view.value} has pixels of type {stack.pixels.dtype} and shape {stack.pixels.shape}",
+                "a store takes uint8 or uint16 of [slice, frame, row, column]",
+            )
     with replacing(path) as temporary, h5py.File(temporary, "w", libver="v110") as file:
         hashes: dict[View, list[str]] = {}
         for view, stack in study.views.items():

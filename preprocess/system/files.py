@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from preprocess.errors import PreprocessError
+from preprocess.errors import MachineError
 
-__all__ = ["remove_stale", "replacing", "sweep", "write_text"]
+__all__ = ["remove_stale", "replacing", "sweep", "write_text", "writing"]
 
 
 @contextmanager
@@ -22,6 +22,23 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """A block that writes a file, and does nothing else.
+
+    Args:
+        path: the file, for the message.
+
+    Raises:
+        MachineError: the machine could not write it: a full disk, a folder that is not the user's.
+    """
+    try:
+        yield
+    except OSError as error:
+        problem = error.strerror or "the disk is full or fails"  # libraries lose the number of the error
+        raise MachineError(f"cannot write {path}: {problem}", "make room, or choose another place") from error
 
 
 def remove_stale(path: Path) -> None:
@@ -40,13 +57,11 @@ def write_text(path: Path, text: str, mode: int = 0o644) -> None:
     """Write UTF-8 text as it stands; `mode` holds from the first byte on.
 
     Raises:
-        PreprocessError: the file cannot be written.
+        MachineError: the file cannot be written.
     """
-    try:
+    with writing(path):
         remove_stale(path)
         with replacing(path) as temporary:
             descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
             with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
                 file.write(text)
-    except OSError as error:
-        raise PreprocessError(f"cannot write {path}: {error.strerror}", "choose another place") from None

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from preprocess.errors import DamagedFileError, MachineError, machine_fault
-from preprocess.system.files import remove_stale, replacing
+from preprocess.system.files import remove_stale, replacing, writing
 
 __all__ = ["parquet_pieces", "read_parquet", "reading_parquet", "write_parquet"]
 
@@ -86,7 +86,12 @@ def parquet_pieces(path: Path, rows: int, remedy: str = "") -> Iterator[pd.DataF
 
 
 def write_parquet(path: Path, table: pd.DataFrame) -> None:
-    """Write a table without its index, under a temporary name first."""
-    remove_stale(path)
-    with replacing(path) as temporary:
-        table.to_parquet(temporary, index=False)
+    """Write a table without its index, under a temporary name first.
+
+    Raises:
+        MachineError: the file cannot be written.
+    """
+    with writing(path):
+        remove_stale(path)
+        with replacing(path) as temporary:
+            table.to_parquet(temporary, index=False)

@@ -97,9 +97,12 @@ def _reading(path: Path) -> Iterator[None]:
 def _check_header(path: Path, header: Sequence[str], required: Sequence[str]) -> None:
     missing = [name for name in required if name not in header]
     if missing:
-        raise PreprocessError(
-            f"{path} has no column {', '.join(missing)}", f"its columns are: {', '.join(header) or 'none'}"
+        # Without any column that we know, the first line may be a row of somebody.
+        known = set(header).intersection(required)
+        shown = (
+            f"its columns are: {', '.join(header)}" if known else f"its first line names {len(header)} other columns"
         )
+        raise PreprocessError(f"{path} has no column {', '.join(missing)}", shown)
     doubled = sorted({name for name in header if header.count(name) > 1})
     if doubled:
         raise PreprocessError(f"{path} has column {', '.join(doubled)} more than once", "rename or remove one")

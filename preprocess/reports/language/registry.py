@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -12,6 +13,8 @@ from preprocess.reports.language.language import Language
 __all__ = ["DEFAULT_LANGUAGE", "known_languages", "language_named", "register_language", "registered_language"]
 
 DEFAULT_LANGUAGE = ENGLISH
+_NAME = re.compile(r"[a-z][a-z0-9-]*")
+_PATTERNS = ("sections", "identifiers", "signature", "date", "abbreviations", "before_number")
 _LANGUAGES: dict[str, Language] = {language.name: language for language in (ENGLISH,)}
 
 
@@ -35,8 +38,17 @@ def register_language(language: Language) -> None:
     """Make a language known by its name in this process.
 
     Raises:
-        PreprocessError: another one has this name.
+        PreprocessError: another one has this name, it is no plain word, or a pattern is none.
     """
+    if not _NAME.fullmatch(language.name):
+        raise PreprocessError(f"{language.name!r} is no name of a language", "use small letters, digits and hyphens")
+    for name in _PATTERNS:
+        try:
+            named = re.compile(getattr(language, name)).groupindex
+        except re.error as error:
+            raise PreprocessError(f"{name} of the language {language.name} is no pattern: {error}", "mend it") from None
+        if named:
+            raise PreprocessError(f"{name} of the language {language.name} names a group", "use (?:…) in its place")
     if _LANGUAGES.setdefault(language.name, language) != language:
         raise PreprocessError(f"another language is called {language.name!r}", "give it a name of its own")
 

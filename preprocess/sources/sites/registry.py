@@ -15,10 +15,11 @@ from preprocess.sources.sites.kaggle import Kaggle
 from preprocess.sources.sites.protocol import Aside, Site
 from preprocess.sources.sites.ukbiobank import UkBiobank
 
-__all__ = ["KnownFile", "identify", "known_file", "known_sites", "register_site", "registered_site"]
+__all__ = ["SHIPPED_SITES", "KnownFile", "identify", "known_file", "known_sites", "register_site", "registered_site"]
 
 _NAME = re.compile(r"[a-z][a-z0-9]*", re.ASCII)
 _SITES: dict[str, Site] = {site.name: site for site in (UkBiobank(), Kaggle(), Acdc())}
+SHIPPED_SITES = tuple(_SITES)
 
 
 @dataclass(frozen=True)

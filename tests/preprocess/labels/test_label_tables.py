@@ -6,7 +6,7 @@ from pathlib import Path, PurePath
 import pytest
 
 from preprocess.errors import PreprocessError
-from preprocess.labels.table import read_labels
+from preprocess.labels.table import read_labels, write_label_table
 from preprocess.sources.sites import identify
 from tests.support.reference import shared
 
@@ -273,3 +273,18 @@ def test_labels_find_the_studies_that_names_identify(site, labels, write_table) 
     key = site.add(who.patient, who.study)
     _, out = labels("--kaggle", write_table("t.csv", ["Id", "Systole", "Diastole"], ("77", "40", "100")))
     assert read_labels(out).loc[key, "lvef_percent"] == 60
+
+
+def test_a_first_row_that_is_no_header_is_not_repeated(tmp_path: Path) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_text("Smith^John,1950-02-03,MRN12345\n0123456789abcdef,1,2\n")
+    with pytest.raises(PreprocessError, match="no column study") as found:
+        read_labels(path)
+    assert not [word for word in ("Smith", "1950", "MRN") if word in str(found.value)]
+
+
+@pytest.mark.parametrize("targets", [("study",), ("a", "a"), ("",), (" ",)])
+def test_targets_without_a_name_of_their_own_are_refused(targets: tuple[str, ...], tmp_path: Path) -> None:
+    with pytest.raises(PreprocessError, match="name each once"):
+        write_label_table(tmp_path / "labels.csv", targets, [("0123456789abcdef", ["1"] * len(targets))])
+    assert not list(tmp_path.iterdir())

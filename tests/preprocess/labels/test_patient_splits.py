@@ -132,7 +132,7 @@ def test_a_store_without_studies_is_one_line(site, command, tmp_path) -> None:
 @pytest.mark.parametrize(
     ("rows", "words"),
     [
-        ([(*KEYS[0], "tests")], "unknown split"),
+        ([(*KEYS[0], "tests")], "1 of 1 rows have an unknown split, the first is row 1"),
         ([(*KEYS[1], "train"), (*KEYS[2], "test")], "more than one split"),
         ([(*KEYS[0], "train"), (*KEYS[0], "train")], "more than once"),
         ([("12345", "1", "train")], "16 hex digits"),
@@ -169,3 +169,11 @@ def test_patients_with_the_same_scan_go_to_the_same_split(tmp_path: Path, seed: 
     assert [later[patients[index]] for index in (0, 1, 50, 7, 8)] == ["test"] * 3 + ["val"] * 2
     with pytest.raises(PreprocessError, match="hold the same scan but are in different splits"):
         assign_patients(replace(cohort, copies=copies), FRACTIONS, seed, {patients[0]: "train", patients[1]: "test"})
+
+
+def test_what_a_wrong_split_file_says_of_somebody_is_not_repeated(tmp_path: Path) -> None:
+    path = tmp_path / "splits.csv"
+    path.write_text("patient,study,split\n" + ",".join((*KEYS[0], "Smith^John")) + "\n")
+    with pytest.raises(PreprocessError) as found:
+        read_splits(path)
+    assert "Smith" not in str(found.value)

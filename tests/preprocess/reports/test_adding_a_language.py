@@ -234,3 +234,21 @@ def test_the_ledger_counts_german_sentences(german, table, site, vocab_folder, t
     index_of(table, site, vocab_folder, tmp_path / "s.json", "--language", "german")
     with (tmp_path / "s.ledger.csv").open() as file:
         assert [(row["outcome"], row["n_sentences"]) for row in csv.DictReader(file)] == [("kept", "8")]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("name", "", "no name of a language"),
+        ("name", "English", "no name of a language"),
+        ("name", "../x", "no name of a language"),
+        ("sections", "befund(", "sections of the language german is no pattern"),
+        ("date", "[", "date of the language german is no pattern"),
+        ("signature", "(?P<name>.*)", "signature of the language german names a group"),
+    ],
+)
+def test_a_language_that_cannot_work_is_refused_when_it_is_registered(field: str, value: str, words: str) -> None:
+    before = known_languages()
+    with pytest.raises(PreprocessError, match=words):
+        register_language(replace(GERMAN, **{field: value}))
+    assert known_languages() == before

@@ -184,3 +184,21 @@ def test_an_index_that_is_no_index_is_refused(tmp_path: Path, text: str) -> None
     path.write_text(text)
     with pytest.raises(PreprocessError, match="cmr-preprocess reports"):
         read_sentences(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('{"studies": {"0123456789abcdef": {}, "0123456789abcdef": {}}}', "twice"),
+        ("[" * 200_000, "nested too deeply"),
+        (
+            '{"tokenizer": "t", "tokenizer_sha256": "x", "cls_id": -1, "sep_id": 2, "splitter": "s", "studies": {}}',
+            "negative cls_id",
+        ),
+    ],
+)
+def test_an_index_that_contradicts_itself_is_one_line(text: str, words: str, tmp_path: Path) -> None:
+    path = tmp_path / "sentences.json"
+    path.write_text(text)
+    with pytest.raises(PreprocessError, match=words):
+        read_sentences(path)
