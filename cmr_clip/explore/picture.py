@@ -12,6 +12,7 @@ import numpy.typing as npt
 from cmr_clip.explore.chart_map import ChartMap
 from cmr_clip.explore.mapped import Cohort
 from cmr_clip.explore.variables import MISSING_COLOUR, Variable
+from preprocess.system.files import writing
 
 __all__ = ["draw_map"]
 
@@ -39,7 +40,8 @@ def draw_map(path: Path, cohort: Cohort, chart: ChartMap, variables: list[Variab
     for panel in panels[len(variables) :]:
         panel.set_axis_off()
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=150)
+    with writing(path):
+        figure.savefig(path, dpi=150)
 
 
 def _panel(figure: Any, panel: Any, variable: Variable, cohort: Cohort, chart: ChartMap) -> None:

@@ -20,7 +20,7 @@ from pandas.api.types import is_numeric_dtype
 from cmr_clip.errors import CmrClipError
 from preprocess.store.clip_rows import CLIP_KEYS, check_clip_rows
 from preprocess.store.manifest import ClipColumn
-from preprocess.system.files import remove_stale, replacing
+from preprocess.system.files import remove_stale, replacing, writing
 from preprocess.system.parquet import parquet_pieces, read_parquet
 
 __all__ = [
@@ -72,7 +72,7 @@ def write_embeddings(tables: pd.DataFrame | Iterable[pd.DataFrame], path: Path) 
         raise CmrClipError(f"there are no clips to write to {path}", "was the store empty?")
     whole = pa.Table.from_pandas(first, preserve_index=False)
     remove_stale(path)
-    with replacing(path) as temporary, pq.ParquetWriter(temporary, whole.schema) as writer:
+    with writing(path), replacing(path) as temporary, pq.ParquetWriter(temporary, whole.schema) as writer:
         writer.write_table(whole, row_group_size=_GROUP)
         for part in parts:
             writer.write_table(pa.Table.from_pandas(part, whole.schema, preserve_index=False), row_group_size=_GROUP)

@@ -77,7 +77,7 @@ class Fingerprints:
         table[_VERSION] = VERSION
         try:
             write_parquet(self._path, table)
-        except OSError:
+        except MachineError:
             return False
         self._is_changed = False
         return True

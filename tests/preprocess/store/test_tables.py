@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from pathlib import Path
 
@@ -131,3 +132,16 @@ def test_what_the_machine_lacks_is_no_damage(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr("pyarrow.parquet.ParquetFile.read", fail)
     with pytest.raises(MachineError, match="out of memory"):
         read_manifest(tmp_path)
+
+
+@pytest.mark.parametrize("fault", [OSError(errno.ENOSPC, "No space left on device"), OSError("no number")])
+def test_a_table_that_cannot_be_written_is_the_machines_fault(
+    fault: OSError, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise fault
+
+    monkeypatch.setattr(pd.DataFrame, "to_parquet", fail)
+    with pytest.raises(MachineError, match=r"cannot write .*clips\.parquet: .*make room"):
+        write_manifest(tmp_path, table_of(2))
+    assert not list(tmp_path.iterdir())
