@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+
+from cmr_clip.errors import CmrClipError
 
 __all__ = ["ClipSpec", "subsample_frames"]
 
@@ -22,6 +25,9 @@ class ClipSpec:
         mean: subtracted from intensities in [0, 1].
         std: divided by afterwards.
         averaging: average pixels where the image shrinks; without it bilinear sampling alone, as the authors' code.
+
+    Raises:
+        CmrClipError: a size below 1, a fraction, a field of view or a deviation that is not above 0, or no number.
     """
 
     n_frames: int = 16
@@ -31,6 +37,19 @@ class ClipSpec:
     mean: float = 0.45
     std: float = 0.225
     averaging: bool = True
+
+    def __post_init__(self) -> None:
+        sides = {"n_frames": self.n_frames, "size": self.size}
+        wrong = [name for name, value in sides.items() if type(value) is not int or value < 1]
+        numbers = {"crop": self.crop, "mean": self.mean, "std": self.std}
+        numbers |= {} if self.field_of_view_mm is None else {"field_of_view_mm": self.field_of_view_mm}
+        for name, value in numbers.items():
+            is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+            if not is_number or (name != "mean" and value <= 0):
+                wrong.append(name)
+        wrong += [] if isinstance(self.averaging, bool) else ["averaging"]
+        if wrong:
+            raise CmrClipError(f"{wrong[0]} of a clip is {getattr(self, wrong[0])!r}", f"see {type(self).__name__}")
 
     @classmethod
     def compat(cls, n_frames: int = 16, size: int = 224) -> ClipSpec:

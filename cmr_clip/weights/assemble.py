@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import torch
 from torch import Tensor, nn
 
 from cmr_clip.encoders.protocol import ENCODER, ClipShape, VideoEncoder
@@ -100,6 +101,14 @@ def empty_encoder(weights: Weights) -> VideoEncoder:
     return encoder
 
 
+def _tied(module: nn.Module) -> list[list[str]]:
+    """Names of parameters that are one and the same, where there are several."""
+    names: dict[int, list[str]] = {}
+    for name, parameter in module.named_parameters(remove_duplicate=False):
+        names.setdefault(id(parameter), []).append(name)
+    return [group for group in names.values() if len(group) > 1]
+
+
 def fill(module: nn.Module, state: dict[str, Tensor], weights: Weights) -> LoadReport:
     """Load a module's tensors and write the receipt.
 
@@ -122,7 +131,24 @@ def fill(module: nn.Module, state: dict[str, Tensor], weights: Weights) -> LoadR
             f"first {beyond[0]}",
             "give a checkpoint of the architecture that its description names",
         )
-    module.load_state_dict({name: state[name] for name in wanted}, assign=True)
+    kinds = [name for name in wanted if state[name].is_floating_point() != wanted[name].is_floating_point()]
+    if kinds:
+        raise CheckpointMismatchError(
+            f"{weights.path}: {kinds[0]} holds {state[kinds[0]].dtype}, the model wants {wanted[kinds[0]].dtype}",
+            "save the weights as floating-point numbers",
+        )
+    tied = _tied(module)
+    module.load_state_dict({name: state[name].to(wanted[name].dtype) for name in wanted}, assign=True)
+    for names in tied:  # assigning gave each name a tensor of its own
+        owners = [name.rpartition(".") for name in names]
+        first = module.get_parameter(names[0])
+        if not all(torch.equal(first, module.get_parameter(name)) for name in names[1:]):
+            raise CheckpointMismatchError(
+                f"{weights.path}: {' and '.join(names)} differ, and are one tensor in the model",
+                "give a checkpoint of the architecture that its description names",
+            )
+        for owner, _, attribute in owners:
+            setattr(module.get_submodule(owner), attribute, first)
     return replace(
         report,
         unexpected=tuple(name for name in report.unexpected if not name.startswith(_KNOWN)),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pickle
 import re
+import struct
+import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,13 +13,32 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 
 from cmr_clip.errors import CheckpointMismatchError, CmrClipError
+from preprocess.errors import MachineError, machine_fault
 
-__all__ = ["errors_of", "read_checkpoint", "read_weights", "strip_wrappers", "tensors_of"]
+__all__ = [
+    "errors_of",
+    "read_checkpoint",
+    "read_weights",
+    "reading_weights",
+    "require_usable",
+    "strip_wrappers",
+    "tensors_of",
+]
 
 _REFUSED = re.compile(r"(?:GLOBAL|Unsupported (?:global|class|operand)[: ]+(?:GLOBAL )?)\s*([\w.]+)")
+_NO_MEMORY = re.compile(r"can't allocate memory|out of memory|Cannot allocate memory")
+# What torch's and safetensors' readers raise where bytes are not what their formats say: errors of the frame (OSError
+# without a number, see `machine_fault`, RuntimeError, EOFError, SafetensorError), and of the interpreter of pickles,
+# which trusts its bytes (indices, names, texts and numbers that are none, and what it asserts of them).
+_DAMAGED = (
+    pickle.UnpicklingError, SafetensorError, RuntimeError, EOFError, OSError, LookupError, ValueError, struct.error,
+    AssertionError,
+)  # fmt: skip
+_OF_LABELS = re.compile(r"(?:^|\.)heads\.\d+\.")
 _STATE_KEYS = ("state_dict", "model_state")
 _WRAPPERS = ("module.", "model.", "_orig_mod.")
 
@@ -32,22 +53,52 @@ def read_weights(path: Path) -> dict[str, Any]:
     scalar = np.float64(0).__reduce__()[0]
     makers = [(scalar, f"numpy.{core}.multiarray.scalar") for core in ("core", "_core")]
     dtypes = {type(np.dtype(kind)) for kind in ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "?")}
+    if not path.is_file():
+        what = "a folder of no export is" if path.is_dir() else "no checkpoint"
+        raise CmrClipError(f"{what} at {path}", "train one with cmr-clip fit")
+    with reading_weights(path), torch.serialization.safe_globals([*makers, np.dtype, *dtypes]):
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    if not isinstance(checkpoint, dict) or not all(isinstance(name, str) for name in checkpoint):
+        raise CmrClipError(f"{path} holds no dictionary of weights", "give a checkpoint written by cmr-clip fit")
+    return checkpoint
+
+
+@contextmanager
+def reading_weights(path: Path) -> Iterator[None]:
+    """A block in which a library reads a file of weights, and nothing else is done.
+
+    Raises:
+        CmrClipError: what the file holds is no tensors and plain values, or damaged.
+        MachineError: the machine could not read it.
+    """
     try:
-        with torch.serialization.safe_globals([*makers, np.dtype, *dtypes]):
-            checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise CmrClipError(f"no checkpoint at {path}", "train one with cmr-clip fit") from None
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
+        yield
+    except MemoryError as error:
+        raise MachineError(f"{path} cannot be read: {machine_fault(error)}") from error
+    except _DAMAGED as error:
         reason, remedy = str(error), "pickled objects are never executed"
+        if fault := machine_fault(error) or ("out of memory" if _NO_MEMORY.search(reason) else ""):
+            raise MachineError(f"{path} cannot be read: {fault}") from error
         refused = _REFUSED.search(reason)
         if refused is not None:
             reason = f"it holds a pickled {refused[1]}"
             remedy += "; where the file was made, save its state_dict alone"
-        problem = reason.splitlines()[0] if reason else "empty"
+        problem = f"{type(error).__name__}: {reason.splitlines()[0]}" if reason else "it is empty or cut short"
         raise CmrClipError(f"{path} is no checkpoint of tensors and plain values: {problem}", remedy) from error
-    if not isinstance(checkpoint, dict):
-        raise CmrClipError(f"{path} holds no dictionary of weights", "give a checkpoint written by cmr-clip fit")
-    return checkpoint
+    except TypeError as error:
+        _refuse_what_torch_misread(path, error)
+        raise
+    except AttributeError as error:
+        _refuse_what_torch_misread(path, error)
+        raise
+
+
+def _refuse_what_torch_misread(path: Path, error: Exception) -> None:
+    """Torch's interpreter of pickles uses what it reads without a look at types; a mistake of ours lies elsewhere."""
+    frames = [frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_tb(error.__traceback__)]
+    if frames[-1].partition(".")[0] == "torch":
+        problem = "its values do not fit together"
+        raise CmrClipError(f"{path} is no checkpoint of tensors and plain values: {problem}") from error
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
@@ -65,7 +116,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 def tensors_of(checkpoint: dict[str, Any], path: Path) -> dict[str, Tensor]:
     """The tensors of a file: under `state_dict` (Lightning), `model_state` (pytorchvideo), or the file itself.
 
-    Tensors of any shape; those of floating-point numbers come as float32.
+    Tensors of any shape; those of shorter floating-point numbers come as float32.
 
     Raises:
         CheckpointMismatchError: it holds none.
@@ -74,10 +125,37 @@ def tensors_of(checkpoint: dict[str, Any], path: Path) -> dict[str, Tensor]:
         if isinstance(checkpoint.get(key), dict):
             checkpoint = checkpoint[key]
             break
-    state = {name: value for name, value in checkpoint.items() if isinstance(value, Tensor)}
+    state = {name: value for name, value in checkpoint.items() if isinstance(name, str) and isinstance(value, Tensor)}
     if not state:
         raise CheckpointMismatchError(f"{path} holds no tensors", "give a checkpoint or a state dict")
-    return {name: value.float() if value.is_floating_point() else value for name, value in state.items()}
+    require_usable(state, path)
+    return {
+        name: value.float() if value.dtype in (torch.float16, torch.bfloat16) else value
+        for name, value in state.items()
+    }
+
+
+def require_usable(state: Mapping[str, Tensor], path: Path) -> None:
+    """Refuse tensors that no model of ours computes with.
+
+    Args:
+        state: tensors of any shape.
+        path: what the error calls the file.
+
+    Raises:
+        CheckpointMismatchError: a tensor has no values, is sparse or complex, or holds NaN (what heads know of their
+            labels may be unknown).
+    """
+    for name, value in state.items():
+        if value.device.type != "cpu" or value.layout is not torch.strided or value.is_complex() or value.is_quantized:
+            raise CheckpointMismatchError(
+                f"{path}: {name} is {value.layout} of {value.dtype} on {value.device}", "save plain tensors of numbers"
+            )
+        if value.is_floating_point() and not _OF_LABELS.search(name) and bool(value.isnan().any()):
+            raise CheckpointMismatchError(
+                f"{path}: {name} holds NaN: the training diverged, or the file is damaged",
+                "take an earlier checkpoint",
+            )
 
 
 def strip_wrappers(state: Mapping[str, Tensor], origin: str) -> dict[str, Tensor]:

@@ -70,12 +70,24 @@ def build_study_model(
             f"{weights.path} holds no fine-tuned model ({weights.origin}): it has no {absent[0]}",
             "load its video encoder with load_pretrained, or give a checkpoint of fine-tuning",
         )
+    flat = [name for name in [*needed, "video_proj.weight"] if weights.state[name].ndim != 2]
+    if flat:
+        raise CheckpointMismatchError(
+            f"{weights.path}: {flat[0]} is {tuple(weights.state[flat[0]].shape)}, no matrix", "it is of another model"
+        )
     change = resized(weights, shape or weights.encoder.clip_shape)
     model = _empty_model(change.weights, target)
     state = {name: value for name, value in change.weights.state.items() if not name.startswith("heads.")}
-    for name, value in model.heads.state_dict(prefix="heads.").items():
-        # What the heads took from the training labels: from the file where it is there, else as a new head has it
-        state[name] = change.weights.state.get(name, value)
+    # What the heads took from the training labels; files of others do not hold it: then as a new head has it
+    of_heads = model.heads.state_dict(prefix="heads.")
+    held = {name: value for name, value in change.weights.state.items() if name.startswith("heads.")}
+    if weights.described and held.keys() != of_heads.keys():
+        raise CheckpointMismatchError(
+            f"{weights.path} describes heads with {', '.join(of_heads) or 'no tensors'}, and holds "
+            f"{', '.join(held) or 'none'}",
+            "its description and its tensors are of two models: train or export it again",
+        )
+    state |= {**of_heads, **held}
     report = fill(model, state, change.weights)
     report = replace(
         report,

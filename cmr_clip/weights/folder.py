@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
 from cmr_clip.errors import CheckpointMismatchError, CmrClipError
+from cmr_clip.weights.files import reading_weights, require_usable
+from preprocess.errors import MachineError, machine_fault
 from preprocess.reports.tokenizer import load_tokenizer
 
 __all__ = [
@@ -57,7 +58,7 @@ class FolderContent:
 def file_sha256(path: Path) -> str:
     """SHA-256 of a file."""
     digest = hashlib.sha256()
-    with path.open("rb") as file:
+    with reading_weights(path), path.open("rb") as file:
         while block := file.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
@@ -89,18 +90,19 @@ def read_weight_folder(folder: Path) -> FolderContent:
         raise CheckpointMismatchError(
             f"{folder / PREPROCESSING} names the labels {named}, {CONFIG} the heads {labels}", _REMEDY
         )
-    try:
+    with reading_weights(folder / MODEL_FILE):
         state = load_file(folder / MODEL_FILE)
-    except (SafetensorError, OSError) as error:
-        raise CmrClipError(f"{folder / MODEL_FILE} is damaged: {error}", _REMEDY) from error
+    require_usable(state, folder / MODEL_FILE)
     return FolderContent(config, preprocessing, state, _tokenizer_of(folder, preprocessing))
 
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise CmrClipError(f"{path} is not readable: {error}", _REMEDY) from error
+    except OSError as error:
+        raise MachineError(f"{path} cannot be read: {machine_fault(error)}") from error
+    except (ValueError, RecursionError) as error:
+        raise CmrClipError(f"{path} is no JSON: {error}", _REMEDY) from error
     if not isinstance(content, dict):
         raise CmrClipError(f"{path} holds no fields", _REMEDY)
     return content

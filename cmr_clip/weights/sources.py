@@ -12,7 +12,7 @@ from torch import Tensor
 
 from cmr_clip.clips.spec import ClipSpec
 from cmr_clip.encoders.registry import EncoderDescription, read_description, recognise
-from cmr_clip.errors import CmrClipError
+from cmr_clip.errors import CheckpointMismatchError, CmrClipError
 from cmr_clip.weights.files import errors_of, read_weights, strip_wrappers, tensors_of
 from cmr_clip.weights.folder import is_weight_folder, read_weight_folder
 
@@ -78,18 +78,22 @@ def clip_spec(fields: Mapping[str, Any], origin: str) -> ClipSpec:
     Raises:
         CmrClipError: it has fields that this version does not know.
     """
+    if not isinstance(fields, Mapping):
+        raise CmrClipError(f"the preprocessing of {origin} has no fields", "export or train it again")
     known = {entry.name for entry in dataclasses.fields(ClipSpec)}
     unknown = sorted(set(fields) - known)
     if unknown:
         raise CmrClipError(
             f"the preprocessing of {origin} has unknown fields: {', '.join(unknown)}", "install a newer cmr-clip"
         )
-    return ClipSpec(**fields)
+    with errors_of(Path(origin)):
+        return ClipSpec(**fields)
 
 
 def _exported(folder: Path) -> Weights:
     content = read_weight_folder(folder)
     described = {**content.config, "views": content.preprocessing["views"]}
+    _check_embed_dim(folder, content.config["embed_dim"], content.state)
     return Weights(
         folder,
         "exported",
@@ -112,7 +116,18 @@ def _ours(checkpoint: dict[str, Any], path: Path) -> Weights:
     state = strip_wrappers(tensors_of(checkpoint, path), str(path))
     spec = clip_spec(described["preprocessing"], str(path))
     encoder = read_description(described["video_encoder"], str(path))
+    _check_embed_dim(path, described["embed_dim"], state)
     return Weights(path, "cmr_clip", state, encoder, spec, described=described)
+
+
+def _check_embed_dim(path: Path, said: object, state: Mapping[str, Tensor]) -> None:
+    """The size of the embedding space, as a file states it, against its tensors of any shape."""
+    projection = state.get("video_proj.weight")
+    if projection is not None and (projection.ndim != 2 or said != len(projection)):
+        raise CheckpointMismatchError(
+            f"{path} says embed_dim {said!r}, its video_proj.weight is {tuple(projection.shape)}",
+            "its description and its tensors are of two models: train or export it again",
+        )
 
 
 def _foreign(checkpoint: dict[str, Any], path: Path) -> Weights:

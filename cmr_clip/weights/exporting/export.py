@@ -91,7 +91,7 @@ def export_weights(weights: Weights, out: Path, *, licence: str | None = None, n
     parts = exported_parts(weights)
     _clear(out)
     with replacing(out / MODEL_FILE) as temporary:
-        save_file({name: value.contiguous() for name, value in parts.state.items()}, temporary, {"format": "pt"})
+        save_file(_apart(parts.state), temporary, {"format": "pt"})
         temporary.chmod(0o644)  # the library writes for its owner alone
     source = None if parts.text_encoder is None else str(parts.text_encoder["source"])
     tokenizer = None if source is None else write_tokenizer(weights.tokenizer or source, source, out / TOKENIZER)
@@ -105,6 +105,16 @@ def export_weights(weights: Weights, out: Path, *, licence: str | None = None, n
     write_text(out / CONFIG, _json({**config, "sha256": hashes}))
     files = [out / name for name in (MODEL_FILE, CONFIG, PREPROCESSING, _CARD)]
     return [*files, *(() if tokenizer is None else tokenizer.files)]
+
+
+def _apart(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors of any shape that share no memory, as the format wants them: tied weights are written under each name."""
+    seen: set[int] = set()
+    out = {}
+    for name, value in state.items():
+        out[name] = value.contiguous().clone() if value.data_ptr() in seen else value.contiguous()
+        seen.add(value.data_ptr())
+    return out
 
 
 def _clear(out: Path) -> None:
