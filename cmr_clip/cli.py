@@ -11,6 +11,7 @@ from cmr_clip import __version__
 from cmr_clip.errors import CmrClipError, ConfigurationError
 from preprocess.commands.registry import LazyCommand, add_commands, named_command
 from preprocess.errors import MendableError
+from preprocess.system.extensions import load_extensions
 
 __all__ = ["main"]
 
@@ -58,6 +59,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         missing = [name for name in ("torch", "pytorch_lightning", "transformers") if find_spec(name) is None]
         if missing and command in {*_TRAINING, *_COMMANDS} - {*_LIGHT}:  # `pip install cmr-clip` leaves them out
             raise CmrClipError(f"cmr-clip {command} needs {missing[0]}", "pip install 'cmr-clip[train]'")
+        if command in {*_TRAINING, *_COMMANDS}:
+            load_extensions()
         if arguments and arguments[0] in _TRAINING:
             from cmr_clip.training.cli import run_training
 

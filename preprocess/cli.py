@@ -7,8 +7,9 @@ import sys
 from collections.abc import Sequence
 
 from preprocess import __version__
-from preprocess.commands.registry import LazyCommand, add_commands
-from preprocess.errors import PreprocessError
+from preprocess.commands.registry import LazyCommand, add_commands, named_command
+from preprocess.errors import MendableError
+from preprocess.system.extensions import load_extensions
 
 __all__ = ["main"]
 
@@ -41,10 +42,12 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; bad input is one line on stderr and exit code 1, wrong usage is exit code 2."""
-    args = build_parser().parse_args(argv)
     try:
+        if named_command(list(sys.argv[1:] if argv is None else argv)) in _COMMANDS:
+            load_extensions()
+        args = build_parser().parse_args(argv)
         return int(args.run(args))
-    except PreprocessError as error:
+    except MendableError as error:
         print(f"cmr-preprocess: error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -103,6 +103,7 @@ def test_imports_go_down_only(package: str) -> None:
 
 
 IMPORTING_BY_NAME = {
+    "preprocess/system/extensions.py",  # what users name, from outside
     "preprocess/faces.py",  # faces; `source_tree` reads their imports for type checkers
     "preprocess/commands/registry.py",  # the chosen command alone
     "cmr_clip/encoders/registry.py",  # kinds, by the names that files state

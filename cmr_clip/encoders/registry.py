@@ -18,6 +18,7 @@ from torch import Tensor
 from cmr_clip.descriptions import is_plain
 from cmr_clip.encoders.protocol import ClipShape, Recognised, VideoEncoder
 from cmr_clip.errors import CheckpointMismatchError, CmrClipError
+from preprocess.system.extensions import EXTENSIONS_VARIABLE
 
 __all__ = [
     "EncoderDescription",
@@ -173,7 +174,7 @@ def read_description(described: object, origin: str) -> EncoderDescription:
     if name not in kinds():
         raise CmrClipError(
             f"{origin} holds a video encoder of kind {name!r}, which is not known here; known are {', '.join(kinds())}",
-            "import the module that registers it, or install the cmr-clip that wrote the file",
+            f"name the module that registers it in {EXTENSIONS_VARIABLE}, or install what wrote the file",
         )
     config = {field: value for field, value in described.items() if field != "kind"}
     shape = config.get("clip_shape")

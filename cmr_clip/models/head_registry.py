@@ -15,6 +15,7 @@ import torch
 from cmr_clip.descriptions import is_plain, misfit
 from cmr_clip.errors import CmrClipError
 from cmr_clip.models.heads import BinaryHead, Head, RegressionHead
+from preprocess.system.extensions import EXTENSIONS_VARIABLE
 
 __all__ = ["describe_heads", "heads_from_description", "register_head", "registered_head", "require_loadable_heads"]
 
@@ -116,7 +117,7 @@ def heads_from_description(described: Sequence[Mapping[str, Any]], origin: str) 
             raise CmrClipError(
                 f"{origin} describes a head that this version does not know: {dict(entry)}; known are "
                 f"{', '.join(_kinds)}",
-                "import the module that registers it, or install the cmr-clip that wrote the file",
+                f"name the module that registers it in {EXTENSIONS_VARIABLE}, or install what wrote the file",
             )
         heads.append(kind(**arguments))
     return heads

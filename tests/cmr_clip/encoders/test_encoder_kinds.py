@@ -76,7 +76,7 @@ def test_an_unknown_kind_is_named_with_the_known_ones(tmp_path: Path, capsys: py
     path = described_as(tmp_path / "new.ckpt", kind="Hyena")
     line = refused(["export", "--checkpoint", path, "--out", tmp_path / "out"], capsys)
     assert "new.ckpt holds a video encoder of kind 'Hyena'" in line
-    assert "known are MViT, TinyConv (import the module that registers it, or install" in line
+    assert "known are MViT, TinyConv (name the module that registers it in CMR_CLIP_EXTENSIONS, or install" in line
 
 
 @pytest.mark.parametrize("more", [{"width": 5, "features": 9}, {}])
