@@ -41,7 +41,8 @@ def build_parser() -> argparse.ArgumentParser:
         prog="cmr-clip",
         description="Pretrain, fine-tune and explore video encoders for cardiac MRI.",
         epilog="fit, validate, test and predict are LightningCLI: cmr-clip fit --config FILE.yaml "
-        "[--model.… --data.… --trainer.…]; cmr-clip fit --help lists every field.",
+        "[--model.… --data.… --trainer.…]; cmr-clip fit --help lists the trainer's fields, "
+        "cmr-clip fit --model.help cmr_clip.tasks.StudyFinetuning those of a class (--data.help likewise).",
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=LazyCommand)
@@ -57,7 +58,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         command = named_command(arguments)
         missing = [name for name in ("torch", "pytorch_lightning", "transformers") if find_spec(name) is None]
-        if missing and command in {*_TRAINING, *_COMMANDS} - {*_LIGHT}:  # `pip install cmr-clip` leaves them out
+        asks_help = command in _COMMANDS and not {"-h", "--help"}.isdisjoint(arguments)
+        needs_them = command in {*_TRAINING, *_COMMANDS} - {*_LIGHT} and not asks_help
+        if missing and needs_them:  # `pip install cmr-clip` leaves them out
             raise CmrClipError(f"cmr-clip {command} needs {missing[0]}", "pip install 'cmr-clip[train]'")
         if command in {*_TRAINING, *_COMMANDS}:
             load_extensions()

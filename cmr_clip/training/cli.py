@@ -37,6 +37,7 @@ from preprocess.errors import MachineError
 
 __all__ = ["CmrClipCLI", "parse_only", "run_training"]
 
+FIELDS_HELP = "cmr-clip fit --help lists fields, fit --model.help CLASS those of a class (--data.help likewise)"
 _HINTS = (
     ".*The dirpath has changed from.*",
     ".*does not have many workers.*",
@@ -117,7 +118,7 @@ class CmrClipCLI(LightningCLI):
             super().instantiate_classes()
         except (MisconfigurationException, ValueError) as error:
             problem = f"the configuration cannot be built: {_field_and_reason(error)}"
-            raise ConfigurationError(problem, "cmr-clip fit --help lists every field") from error
+            raise ConfigurationError(problem, FIELDS_HELP) from error
 
     def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:
         """Add what every run needs whatever its configuration says: whole checkpoints, and an end at a signal."""
@@ -204,7 +205,7 @@ def _make(kind: type[CmrClipCLI], arguments: Sequence[str], signals: StopSignals
             parser_kwargs={"exit_on_error": False, "prog": "cmr-clip"},
         )
     except ArgumentError as error:
-        raise ConfigurationError(_field_and_reason(error), "cmr-clip fit --help lists every field") from error
+        raise ConfigurationError(_field_and_reason(error), FIELDS_HELP) from error
     except MisconfigurationException as error:  # Lightning's word for settings that do not fit the run
         raise ConfigurationError(_field_and_reason(error), "see docs/pretraining.md and docs/heads.md") from error
 

@@ -82,4 +82,4 @@ def _tell(tables: MasterTables) -> None:
         say(f"wrote {tables.labels_file} and {tables.labels.ledger}", markup=False)
     if tables.splits_file:
         say(f"wrote {tables.splits_file}", markup=False)
-    say("Next: cmr-clip fit --config configs/demo/pretrain.yaml", markup=False)
+    say("Next: name them in a recipe (configs/README.md), then cmr-clip check --config RECIPE", markup=False)

@@ -78,5 +78,5 @@ def run(args: argparse.Namespace) -> int:
     for line in account_summary(labels.accounts):
         say.print(line, markup=False)
     say.print(f"wrote {args.out} and {labels.ledger}", markup=False)
-    say.print("next: cmr-clip fit --config configs/demo/pretrain.yaml", markup=False)
+    say.print(f"next: cmr-preprocess splits --store {args.store} --out splits.csv", markup=False)
     return 0

@@ -60,7 +60,10 @@ def run(args: argparse.Namespace) -> int:
         extend=args.extend,
         overwrite=args.overwrite,
     )
-    for line in (*_summary(args, splits), "next: cmr-clip fit --config configs/demo/pretrain.yaml"):
+    for line in (
+        *_summary(args, splits),
+        "next: name it in a recipe (configs/README.md), then cmr-clip check",
+    ):
         console().print(line, markup=False)
     return 0
 

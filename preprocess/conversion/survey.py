@@ -164,6 +164,8 @@ class _File:
             return "DICOMDIR: an index, not needed"
         if self.known and self.known.aside:
             return self.known.aside.reason
+        if self.path.name.lower().endswith((".nii", ".nii.gz")) and self.view is None:
+            return "NIfTI volume whose name no known data set gives (known data sets are in docs/conversion.md)"
         if self.data.startswith(_ARCHIVES) and self.view is None:
             return "archive inside an archive (unpack the outer one)"
         return ""

@@ -24,7 +24,7 @@ function nearRow(study, similarity) {
   const variable = DATA.variables.find((known) => known.name === state.colour && known.level === "study");
   const value = variable ? textOf(variable, variable.values[study]) : "";
   const name = value && variable.kind === "number" ? `${variable.label} ` : "";
-  const what = [name + value, `similarity ${similarity.toFixed(2)}`].filter(Boolean).join(" · ");
+  const what = [name + value, `similarity ${similarity.toFixed(3)}`].filter(Boolean).join(" · ");
   const row = element("button", { className: "row near", type: "button", click: () => pin(study) }, [
     heart(portrait(study).at(-1) ?? -1, 80),
     element("span", { className: "name" }, [

@@ -30,7 +30,7 @@ def test_lvef_from_reports(site, labels, write_table, tmp_path) -> None:
     outcome, out = labels("--reports", table)
     assert outcome.code == 0
     assert "lvef_percent: 1 of 4 studies" in outcome.out
-    assert "LVEF not stated" in outcome.out and "next: cmr-clip fit" in outcome.out
+    assert "LVEF not stated" in outcome.out and "next: cmr-preprocess splits --store" in outcome.out
     frame = read_labels(out)
     assert frame["lvef_percent"].dropna().to_dict() == {keys[0]: 34.0}
     assert sorted(frame.index) == sorted(keys)

@@ -95,7 +95,7 @@ def test_the_command_keeps_an_existing_file(site, command, tmp_path) -> None:
     out = tmp_path / "splits.csv"
     fixed = ("splits", "--store", site.store, "--out", out)
     first = command(*fixed, "--seed", 7)
-    assert first.code == 0 and "train: patients 6, studies 6" in first.out and "next: cmr-clip fit" in first.out
+    assert first.code == 0 and "train: patients 6, studies 6" in first.out and "next: name it in a recipe" in first.out
     content = out.read_bytes()
     assert "unchanged" in command(*fixed, "--seed", 7).out
     assert "--overwrite" in command(*fixed, "--seed", 8).error()
