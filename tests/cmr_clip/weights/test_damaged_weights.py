@@ -18,13 +18,14 @@ from cmr_clip.clips.spec import ClipSpec
 from cmr_clip.encoders.registry import registered, require_loadable
 from cmr_clip.errors import CmrClipError
 from cmr_clip.models.head_registry import registered_head, require_loadable_heads
-from cmr_clip.models.heads import RegressionHead
+from cmr_clip.models.heads import BinaryHead, RegressionHead
 from cmr_clip.weights.exporting.export import export_weights
 from cmr_clip.weights.files import read_weights, reading_weights
 from cmr_clip.weights.sources import read_source
 from preprocess.errors import MachineError, MendableError
+from tests.support.study_models import save_ours, trained
 from tests.support.tiny_encoder import TinyConv
-from tests.support.weights import contrastive_model, our_description, save
+from tests.support.weights import save
 
 SPEC = {"n_frames": 6, "size": 40, "crop": 1.0, "field_of_view_mm": None, "mean": 0.5, "std": 0.5, "averaging": True}
 
@@ -234,11 +235,22 @@ def test_a_head_that_could_not_be_built_again_is_refused(said: dict[str, Any]) -
         require_loadable_heads([head])
 
 
-def test_heads_of_a_file_are_those_that_it_describes(tmp_path: Path) -> None:
-    described = our_description(contrastive_model(), "StudyFinetuning")
-    assert described  # a description as `fit` writes it
-    with pytest.raises(CmrClipError):
-        load_study_model(ours(tmp_path / "last.ckpt", changed("heads", {"kind": "BinaryHead"})))
+@pytest.mark.parametrize(
+    ("described", "words"),
+    [
+        ([RegressionHead("dilated").description()], "describes heads with heads.0.train_mean, and holds heads.0.pos_w"),
+        ({"kind": "BinaryHead", "target": "dilated"}, "does not describe its heads as a list"),
+        ("BinaryHead", "does not describe its heads as a list"),
+        ([{"kind": "BinaryHead"}], "describes a head that this version does not know"),
+        ([{"kind": "BinaryHead", "target": "dilated", "weighted": "yes"}], "describes a head that this version"),
+    ],
+)
+def test_heads_of_a_file_are_those_that_it_describes(described: object, words: str, tmp_path: Path) -> None:
+    model = trained([BinaryHead("dilated")])
+    sound = save_ours(tmp_path / "sound.ckpt", model, heads=[BinaryHead("dilated").description()])
+    assert load_study_model(sound)[0].heads[0].target == "dilated"
+    with pytest.raises(CmrClipError, match=words):
+        load_study_model(save_ours(tmp_path / "last.ckpt", model, heads=described))
 
 
 @pytest.mark.parametrize("field", ["crop", "std", "field_of_view_mm"])
