@@ -55,15 +55,19 @@ def misfit(kind: Callable[..., object], arguments: Mapping[str, Any]) -> str:
 
 def _fits(value: object, hint: Any) -> bool:
     """Whether a plain value is of an annotated type; types that no file holds take anything."""
+    if hint in _LEAVES:
+        return type(value) in _LEAVES[hint] and is_plain(value)
     origin, inner = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType):
         return any(_fits(value, choice) for choice in inner)
     if origin is Literal:
         return value in inner
-    if hint in _LEAVES:
-        return type(value) in _LEAVES[hint] and is_plain(value)
-    if origin is tuple and Ellipsis not in inner:
-        return isinstance(value, list | tuple) and len(value) == len(inner) and all(map(_fits, value, inner))
     if origin in (list, tuple, Sequence, Iterable):
-        return isinstance(value, list | tuple) and all(_fits(item, inner[0]) for item in value)
-    return not (inspect.isclass(origin) and issubclass(origin, Mapping)) or isinstance(value, Mapping)
+        return isinstance(value, list | tuple) and _fit_each(value, inner, has_length=origin is tuple)
+    return origin not in (dict, Mapping) or isinstance(value, Mapping)
+
+
+def _fit_each(values: Sequence[object], hints: Sequence[Any], *, has_length: bool) -> bool:
+    if has_length and Ellipsis not in hints:
+        return len(values) == len(hints) and all(map(_fits, values, hints))
+    return all(_fits(value, hints[0]) for value in values)

@@ -39,17 +39,15 @@ class ClipSpec:
     averaging: bool = True
 
     def __post_init__(self) -> None:
-        sides = {"n_frames": self.n_frames, "size": self.size}
-        wrong = [name for name, value in sides.items() if type(value) is not int or value < 1]
-        numbers = {"crop": self.crop, "mean": self.mean, "std": self.std}
-        numbers |= {} if self.field_of_view_mm is None else {"field_of_view_mm": self.field_of_view_mm}
-        for name, value in numbers.items():
-            is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-            if not is_number or (name != "mean" and value <= 0):
-                wrong.append(name)
+        wrong = [
+            name for name in ("n_frames", "size") if type(getattr(self, name)) is not int or getattr(self, name) < 1
+        ]
+        above_zero = ["crop", "std", *([] if self.field_of_view_mm is None else ["field_of_view_mm"])]
+        wrong += [name for name in above_zero if not _is_number(getattr(self, name)) or getattr(self, name) <= 0]
+        wrong += [] if _is_number(self.mean) else ["mean"]
         wrong += [] if isinstance(self.averaging, bool) else ["averaging"]
         if wrong:
-            raise CmrClipError(f"{wrong[0]} of a clip is {getattr(self, wrong[0])!r}", f"see {type(self).__name__}")
+            raise CmrClipError(f"{wrong[0]} of a clip is {getattr(self, wrong[0])!r}", "see cmr_clip.clips.ClipSpec")
 
     @classmethod
     def compat(cls, n_frames: int = 16, size: int = 224) -> ClipSpec:
@@ -60,6 +58,10 @@ class ClipSpec:
         264 (for 224) bilinearly without averaging, and the centre cut out.
         """
         return cls(n_frames, size, crop=size / (size + 40), mean=0.45 / 255, std=0.225, averaging=False)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def subsample_frames(total: int, n_frames: int) -> npt.NDArray[np.int64]:

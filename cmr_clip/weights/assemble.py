@@ -109,6 +109,19 @@ def _tied(module: nn.Module) -> list[list[str]]:
     return [group for group in names.values() if len(group) > 1]
 
 
+def _tie(module: nn.Module, names: Sequence[str], weights: Weights) -> None:
+    """Make parameters one again: loading gave each name a tensor of its own."""
+    first = module.get_parameter(names[0])
+    for name in names[1:]:
+        if not torch.equal(first, module.get_parameter(name)):
+            raise CheckpointMismatchError(
+                f"{weights.path}: {' and '.join(names)} differ, and are one tensor in the model",
+                "give a checkpoint of the architecture that its description names",
+            )
+        owner, _, attribute = name.rpartition(".")
+        setattr(module.get_submodule(owner), attribute, first)
+
+
 def fill(module: nn.Module, state: dict[str, Tensor], weights: Weights) -> LoadReport:
     """Load a module's tensors and write the receipt.
 
@@ -139,16 +152,8 @@ def fill(module: nn.Module, state: dict[str, Tensor], weights: Weights) -> LoadR
         )
     tied = _tied(module)
     module.load_state_dict({name: state[name].to(wanted[name].dtype) for name in wanted}, assign=True)
-    for names in tied:  # assigning gave each name a tensor of its own
-        owners = [name.rpartition(".") for name in names]
-        first = module.get_parameter(names[0])
-        if not all(torch.equal(first, module.get_parameter(name)) for name in names[1:]):
-            raise CheckpointMismatchError(
-                f"{weights.path}: {' and '.join(names)} differ, and are one tensor in the model",
-                "give a checkpoint of the architecture that its description names",
-            )
-        for owner, _, attribute in owners:
-            setattr(module.get_submodule(owner), attribute, first)
+    for names in tied:
+        _tie(module, names, weights)
     return replace(
         report,
         unexpected=tuple(name for name in report.unexpected if not name.startswith(_KNOWN)),

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from cmr_clip.encoders.protocol import ClipShape
 from cmr_clip.errors import CheckpointMismatchError, CmrClipError
@@ -63,6 +64,20 @@ def build_study_model(
     weights: Weights, target: str | None = None, shape: ClipShape | None = None
 ) -> tuple[StudyModel, LoadReport]:
     """The model of weights that were read already; see `load_study_model`."""
+    _require_trunk(weights)
+    change = resized(weights, shape or weights.encoder.clip_shape)
+    model = _empty_model(change.weights, target)
+    report = fill(model, _with_heads(change.weights, model), change.weights)
+    report = replace(
+        report,
+        loaded=tuple(name for name in report.loaded if name in weights.state),
+        interpolated=change.interpolated,
+        notes=(_NOT_TRAINED,) if weights.origin == "authors_finetuned" else (),
+    )
+    return model.eval(), report
+
+
+def _require_trunk(weights: Weights) -> None:
     needed = [f"{_NET}{name}" for name in ("0.weight", "6.attention_a.0.weight", "6.attention_c.weight")]
     absent = [name for name in [*needed, "video_proj.weight"] if name not in weights.state]
     if absent:
@@ -75,27 +90,21 @@ def build_study_model(
         raise CheckpointMismatchError(
             f"{weights.path}: {flat[0]} is {tuple(weights.state[flat[0]].shape)}, no matrix", "it is of another model"
         )
-    change = resized(weights, shape or weights.encoder.clip_shape)
-    model = _empty_model(change.weights, target)
-    state = {name: value for name, value in change.weights.state.items() if not name.startswith("heads.")}
+
+
+def _with_heads(weights: Weights, model: StudyModel) -> dict[str, Tensor]:
+    """The state to load, tensors of any shape: what the heads took from labels may be missing in files of others."""
+    state = {name: value for name, value in weights.state.items() if not name.startswith("heads.")}
     # What the heads took from the training labels; files of others do not hold it: then as a new head has it
     of_heads = model.heads.state_dict(prefix="heads.")
-    held = {name: value for name, value in change.weights.state.items() if name.startswith("heads.")}
+    held = {name: value for name, value in weights.state.items() if name.startswith("heads.")}
     if weights.described and held.keys() != of_heads.keys():
         raise CheckpointMismatchError(
             f"{weights.path} describes heads with {', '.join(of_heads) or 'no tensors'}, and holds "
             f"{', '.join(held) or 'none'}",
             "its description and its tensors are of two models: train or export it again",
         )
-    state |= {**of_heads, **held}
-    report = fill(model, state, change.weights)
-    report = replace(
-        report,
-        loaded=tuple(name for name in report.loaded if name in weights.state),
-        interpolated=change.interpolated,
-        notes=(_NOT_TRAINED,) if weights.origin == "authors_finetuned" else (),
-    )
-    return model.eval(), report
+    return state | {**of_heads, **held}
 
 
 def _empty_model(weights: Weights, target: str | None) -> StudyModel:

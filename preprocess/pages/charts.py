@@ -156,7 +156,7 @@ def bar_chart(bars: Sequence[Bar], y_name: str) -> Markup:
 def share_chart(bars: Sequence[Bar], title: str, equal: str) -> Markup:
     """Lying bars with their values written out; `chance` marks what `equal` says."""
     row, top = 30, 8
-    lengths = [[max(0.0, x) if x is not None and is_drawable(x) else None for x in (b.value, b.chance)] for b in bars]
+    lengths = [(_length(bar.value), _length(bar.chance)) for bar in bars]
     longest = max([length or 0.0 for pair in lengths for length in pair] + [1e-9])
     scale = 300 / longest
     shapes = []
@@ -172,6 +172,10 @@ def share_chart(bars: Sequence[Bar], title: str, equal: str) -> Markup:
         if chance is not None:
             shapes.append(element("path", class_="chance", d=f"M{54 + chance * scale:.1f} {y + 2}v26"))
     return join([_chance_key("attention", equal, bars), drawing(_WIDTH, top * 2 + row * len(bars), title, *shapes)])
+
+
+def _length(value: float | None) -> float | None:
+    return max(0.0, value) if value is not None and is_drawable(value) else None
 
 
 def _rectangle(x: float, y: float, width: float, height: float, title: str) -> Markup:

@@ -40,15 +40,21 @@ def element(name: str, /, *children: str, **attributes: object) -> Markup:
         raise ValueError(f"<{name[:40]}> has no place on a page")
     named = {key.rstrip("_").replace("_", "-"): str(value) for key, value in attributes.items() if value is not None}
     for key, value in named.items():
-        lower = key.lower()
-        refused = lower.startswith("on") or lower in _ATTRIBUTES_REFUSED or not _ATTRIBUTE.fullmatch(key)
-        refreshes = lower == "http-equiv" and value.strip().lower() != "content-security-policy"
-        if refused or refreshes or (lower in _ADDRESSES and not _is_local(value)):
+        if not _is_harmless(key.lower(), value):
             raise ValueError(f"{key[:40]}={value[:40]!r} has no place on a page")
     written = "".join(f' {key}="{escape(value)}"' for key, value in named.items())
     if name in _CHILDLESS and not children:
         return Markup(f"<{name}{written}/>")
     return Markup(f"<{name}{written}>{join(children)}</{name}>")
+
+
+def _is_harmless(key: str, value: str) -> bool:
+    """Whether an attribute, its name in small letters, neither runs, styles nor fetches anything."""
+    if key.startswith("on") or key in _ATTRIBUTES_REFUSED or not _ATTRIBUTE.fullmatch(key):
+        return False
+    if key == "http-equiv":
+        return value.strip().lower() == "content-security-policy"
+    return key not in _ADDRESSES or _is_local(value)
 
 
 def _is_local(address: str) -> bool:
