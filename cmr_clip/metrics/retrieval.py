@@ -57,7 +57,7 @@ def _first_hit(similarity: Tensor, relevant: Tensor) -> Tensor:
 def _chance(relevant: Tensor, k: int) -> float:
     """Mean probability that at least one of m relevant keys is among k random ones of N."""
     n = len(relevant)
-    missed = torch.ones(n, dtype=torch.float64)
+    missed = torch.ones(n, dtype=torch.float64, device=relevant.device)
     wrong = n - relevant.sum(dim=1)
     for drawn in range(min(k, n)):
         missed = missed * (wrong - drawn).clamp(min=0) / (n - drawn)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from cmr_clip.metrics.retrieval import retrieval_metrics
+from cmr_clip.metrics.retrieval import _chance, retrieval_metrics
 
 
 def slow_r_at(queries: torch.Tensor, keys: torch.Tensor, ids: list[int], k: int) -> float:
@@ -46,3 +46,9 @@ def test_a_collapsed_model_is_not_rewarded_by_ties() -> None:
     metrics = retrieval_metrics(same, same, torch.arange(8))
     assert metrics["r_at_5"] == 0.0
     assert metrics["median_rank"] == 8.0
+
+
+def test_chance_is_computed_where_the_embeddings_are() -> None:
+    """Tensors of another device refuse to meet those of the CPU; only the last step, to a number, fails on `meta`."""
+    with pytest.raises(RuntimeError, match="item"):
+        _chance(torch.empty(5, 5, device="meta", dtype=torch.bool), 3)
